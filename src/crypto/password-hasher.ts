@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto';
+
+import argon2 from 'argon2';
+
+import type { Config } from '../config/config.js';
+import { AuthError } from '../errors.js';
+import { createWorkQueue } from './work-queue.js';
+
+/** argon2id (RFC 9106) with PHC strings, a bounded number at a time. */
+export interface PasswordHasher {
+  /** A PHC string with a fresh salt. */
+  hash(password: string): Promise<string>;
+  /**
+   * Whether the password is the hash's. Without a hash it does the same work and answers false, so that the time does
+   * not tell whether a user exists.
+   */
+  verify(hash: string | undefined, password: string): Promise<boolean>;
+  /** Whether the hash was made with other parameters than today's. */
+  needsRehash(hash: string): boolean;
+}
+
+/**
+ * Makes the hasher. Passwords come prepared: well-formed, in NFC, of bounded length (`accounts/password-policy.ts`).
+ *
+ * @throws {AuthError} SERVICE_UNAVAILABLE from `hash` and `verify` when too many hashes wait already.
+ */
+export async function createPasswordHasher(settings: Config['argon2']): Promise<PasswordHasher> {
+  const options = { type: argon2.argon2id, memoryCost: settings.memoryKiB, timeCost: settings.iterations, parallelism: settings.parallelism };
+  const queue = createWorkQueue(settings);
+  const queued = <T>(task: () => Promise<T>): Promise<T> =>
+    queue.run(task) ?? Promise.reject(new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'the queue for password hashes is full'));
+
+  // A hash of nothing anyone knows, at today's parameters.
+  const dummy = await argon2.hash(randomBytes(32), options);
+
+  return {
+    hash: (password) => queued(() => argon2.hash(password, options)),
+    verify: async (hash, password) => {
+      const matches = await queued(() => argon2.verify(hash ?? dummy, password));
+      return hash !== undefined && matches;
+    },
+    needsRehash: (hash) => !hash.startsWith('$argon2id$') || argon2.needsRehash(hash, options),
+  };
+}

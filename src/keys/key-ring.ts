@@ -1,0 +1,107 @@
+import type { JSONWebKeySet } from 'jose';
+
+import type { Clock } from '../clock.js';
+import type { SecretRing } from '../crypto/secret-ring.js';
+import { AuthError } from '../errors.js';
+import type { Logger } from '../log.js';
+import { generateSigningKey, openSigningKey, type SigningAlgorithm, type SigningKey, type StoredSigningKey } from './signing-key.js';
+
+/** An unknown kid may come from anyone: it reloads the ring no more often than this. */
+const RELOAD_INTERVAL_MS = 30_000;
+
+/** Where signing keys are kept. */
+export interface SigningKeyStore {
+  /** The keys that verify still. */
+  list(): Promise<StoredSigningKey[]>;
+  /** Stores the key unless another of its algorithm is in use and opens: of several replicas that start at once, one wins. */
+  insertUnlessPresent(key: StoredSigningKey, unusableKids: readonly string[]): Promise<void>;
+}
+
+export interface KeyRing {
+  /** Loads the keys, and makes one when none can sign. */
+  load(): Promise<void>;
+  readonly isLoaded: boolean;
+  /**
+   * The key that signs now.
+   *
+   * @throws {AuthError} SERVICE_UNAVAILABLE before the first load.
+   */
+  signingKey(): SigningKey & { privateKey: NonNullable<SigningKey['privateKey']> };
+  /**
+   * The key with this kid, if it verifies now. An unknown kid reloads the ring at most once in 30 s.
+   *
+   * @throws {AuthError} SERVICE_UNAVAILABLE when the kid is unknown and the ring cannot be reloaded: the token may be good.
+   */
+  verificationKey(kid: string): Promise<SigningKey | undefined>;
+  /** The public keys (RFC 7517 section 5), each with `kid`, `alg` and `use`; no private member. */
+  jwks(): JSONWebKeySet;
+}
+
+interface KeyRingOptions {
+  store: SigningKeyStore;
+  secrets: SecretRing;
+  algorithm: SigningAlgorithm;
+  clock: Clock;
+  log: Logger;
+}
+
+type UsableKey = ReturnType<KeyRing['signingKey']>;
+
+/** Makes the ring of signing keys: the database keeps them, each replica holds them in memory. */
+export function createKeyRing({ store, secrets, algorithm, clock, log }: KeyRingOptions): KeyRing {
+  let keys: ReadonlyMap<string, SigningKey> = new Map();
+  let loadedAt: number | undefined;
+  let reloading: Promise<void> | undefined;
+
+  const isCurrent = (key: SigningKey) => key.expiresAt === null || key.expiresAt.getTime() > clock.now();
+
+  const newestUsable = (): UsableKey | undefined => {
+    const usable = [...keys.values()]
+      .filter((key): key is UsableKey => key.privateKey !== undefined && key.algorithm === algorithm && isCurrent(key))
+      .sort((a, b) => b.activatesAt.getTime() - a.activatesAt.getTime() || (a.kid < b.kid ? -1 : 1));
+    // The last one for a replica whose clock runs behind: better a key that is too young than none.
+    return usable.find((key) => key.activatesAt.getTime() <= clock.now()) ?? usable.at(-1);
+  };
+
+  const readStore = async () => {
+    const opened = await Promise.all((await store.list()).map((stored) => openSigningKey(secrets, stored)));
+    keys = new Map(opened.map((key) => [key.kid, key]));
+    loadedAt = clock.now();
+  };
+
+  const load = async () => {
+    await readStore();
+    if (newestUsable() !== undefined) return;
+    const unusableKids = [...keys.values()].filter((key) => key.privateKey === undefined).map((key) => key.kid);
+    await store.insertUnlessPresent(await generateSigningKey(secrets, algorithm, new Date(clock.now())), unusableKids);
+    await readStore();
+    log.info({ kid: newestUsable()?.kid, algorithm }, 'made a signing key');
+  };
+
+  const reload = async () => {
+    reloading ??= readStore().finally(() => (reloading = undefined));
+    try {
+      await reloading;
+    } catch (error) {
+      throw new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'an unknown kid, and the signing keys cannot be reloaded', { cause: error });
+    }
+  };
+
+  return {
+    load,
+    get isLoaded() {
+      return loadedAt !== undefined;
+    },
+    signingKey() {
+      const key = newestUsable();
+      if (key === undefined) throw new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'no signing key is loaded');
+      return key;
+    },
+    async verificationKey(kid) {
+      if (!keys.has(kid) && (loadedAt === undefined || clock.now() - loadedAt >= RELOAD_INTERVAL_MS)) await reload();
+      const key = keys.get(kid);
+      return key !== undefined && isCurrent(key) ? key : undefined;
+    },
+    jwks: () => ({ keys: [...keys.values()].filter(isCurrent).map((key) => key.publicJwk) }),
+  };
+}

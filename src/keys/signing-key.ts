@@ -1,0 +1,71 @@
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type CryptoKey, type JWK } from 'jose';
+
+import { seal, unseal } from '../crypto/seal.js';
+import type { SecretRing } from '../crypto/secret-ring.js';
+
+/** The algorithms (RFC 7518, RFC 8037) that we sign and verify with; nothing else is ever tried. */
+export const SIGNING_ALGORITHMS = ['EdDSA', 'ES256', 'RS256'] as const;
+export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
+
+/** A signing key as a row keeps it: the private part sealed under the server's secret. */
+export interface StoredSigningKey {
+  /** The JWK thumbprint of RFC 7638. */
+  kid: string;
+  algorithm: SigningAlgorithm;
+  publicJwk: JWK;
+  sealedPrivateJwk: Buffer;
+  secretId: number;
+  /** Signs from then on; published as soon as it is stored. */
+  activatesAt: Date;
+  /** Verifies until then; null while it is in use. */
+  expiresAt: Date | null;
+}
+
+/** A signing key ready for use. */
+export interface SigningKey extends Pick<StoredSigningKey, 'kid' | 'algorithm' | 'publicJwk' | 'activatesAt' | 'expiresAt'> {
+  publicKey: CryptoKey;
+  /** Undefined when no server secret opens it any more: it verifies, and signs no longer. */
+  privateKey: CryptoKey | undefined;
+}
+
+/**
+ * Makes a key pair: Ed25519, P-256 or RSA with 3072 bits, each of 128 bits of security.
+ *
+ * The kid is the RFC 7638 thumbprint (https://www.rfc-editor.org/rfc/rfc7638#section-3), so it names the key and nothing else can.
+ */
+export async function generateSigningKey(ring: SecretRing, algorithm: SigningAlgorithm, activatesAt: Date): Promise<StoredSigningKey> {
+  const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true, modulusLength: 3072 });
+  const publicMembers = await exportJWK(publicKey);
+  const kid = await calculateJwkThumbprint(publicMembers);
+  const sealed = seal(ring, Buffer.from(JSON.stringify(await exportJWK(privateKey))), kid);
+  return {
+    kid,
+    algorithm,
+    publicJwk: { ...publicMembers, kid, alg: algorithm, use: 'sig' },
+    sealedPrivateJwk: sealed.bytes,
+    secretId: sealed.secretId,
+    activatesAt,
+    expiresAt: null,
+  };
+}
+
+/** Opens a stored key. It does not check the time: the key ring does. */
+export async function openSigningKey(ring: SecretRing, stored: StoredSigningKey): Promise<SigningKey> {
+  const { kid, algorithm, publicJwk, activatesAt, expiresAt } = stored;
+  const plaintext = unseal(ring, { secretId: stored.secretId, bytes: stored.sealedPrivateJwk }, kid);
+  return {
+    kid,
+    algorithm,
+    publicJwk,
+    activatesAt,
+    expiresAt,
+    publicKey: await importAsymmetric(publicJwk, algorithm),
+    privateKey: plaintext === undefined ? undefined : await importAsymmetric(JSON.parse(plaintext.toString()) as JWK, algorithm),
+  };
+}
+
+async function importAsymmetric(jwk: JWK, algorithm: SigningAlgorithm): Promise<CryptoKey> {
+  const key = await importJWK(jwk, algorithm);
+  if (key instanceof Uint8Array) throw new Error('A signing key is never symmetric.');
+  return key;
+}

@@ -1,0 +1,306 @@
+import type { Database } from './database.js';
+
+export interface SessionRecord {
+  id: string;
+  userId: string;
+  deviceName: string | null;
+  devicePlatform: string;
+  createdAt: Date;
+  lastSeenAt: Date;
+  /** The idle or the absolute expiry, whichever is sooner. */
+  expiresAt: Date;
+  ipAddress: string | null;
+  userAgent: string | null;
+}
+
+/** Where a request comes from. */
+export interface ClientAddress {
+  ipAddress: string | null;
+  userAgent: string | null;
+}
+
+/** What the tokens of a session are made from. Times are seconds since the epoch, by the database's clock. */
+export interface SessionGrant {
+  sessionId: string;
+  userId: string;
+  generation: number;
+  userVersion: number;
+  /** What the roles grant now, within what the session was narrowed to. */
+  scopes: readonly string[];
+  now: number;
+  authTime: number;
+  idleExpiresAt: number;
+  absoluteExpiresAt: number;
+}
+
+export interface NewSession extends ClientAddress {
+  id: string;
+  userId: string;
+  /** SHA-256 of the secret of its first refresh token. */
+  currentHash: Buffer;
+  secretId: number;
+  /** What the caller asks to narrow the session to. */
+  scopes: readonly string[] | null;
+  deviceName: string | null;
+  devicePlatform: string;
+  idleLifetimeSeconds: number;
+  absoluteLifetimeSeconds: number;
+}
+
+export interface Rotation extends ClientAddress {
+  sessionId: string;
+  /** The generation and the hash that must be the current ones. */
+  generation: number;
+  presentedHash: Buffer;
+  /** What it becomes. */
+  successorHash: Buffer;
+  salt: Buffer;
+  secretId: number;
+  attemptHash: Buffer | null;
+  graceSeconds: number;
+  idleLifetimeSeconds: number;
+}
+
+/** The session's row as rotation found it, locked, and whether it rotated. */
+export interface RotationResult {
+  rotated: boolean;
+  /** Before rotation. */
+  generation: number;
+  currentHash: Buffer;
+  previousHash: Buffer | null;
+  salt: Buffer | null;
+  secretId: number;
+  attemptHash: Buffer | null;
+  seenGeneration: number;
+  /** Revoked, expired, or its user disabled. */
+  ended: boolean;
+  /** The last rotation is less than the grace ago. */
+  rotatedRecently: boolean;
+  /** After rotation. */
+  grant: SessionGrant;
+}
+
+/** One sighting: this generation of the session's tokens has come back to us. */
+export interface Sighting {
+  sessionId: string;
+  generation: number;
+}
+
+/** Sessions. Each method is one statement. */
+export interface SessionStore {
+  /** Undefined when the user does not exist or is disabled. */
+  insert(session: NewSession): Promise<SessionGrant | undefined>;
+  /** Rotates if the presented generation is the current one and the grace has passed. Undefined when there is no such session. */
+  rotate(rotation: Rotation): Promise<RotationResult | undefined>;
+  /** Ends one session, of this user if one is named; tells whether it lived. */
+  revoke(sessionId: string, reason: string, ofUserId?: string): Promise<boolean>;
+  /** Ends the user's sessions and moves the user's security version on. */
+  revokeAll(userId: string, end: { except: string | null; reason: string }): Promise<void>;
+  findLive(sessionId: string): Promise<{ userId: string; generation: number } | undefined>;
+  byIds(ids: readonly string[]): Promise<SessionRecord[]>;
+  /** The live sessions of each user, the last seen first. */
+  liveByUsers(userIds: readonly string[]): Promise<SessionRecord[]>;
+  /** Writes sightings; tells which it left for later because their rows were locked. */
+  recordSightings(sightings: readonly Sighting[]): Promise<Sighting[]>;
+}
+
+/** The scopes that a user's roles grant now, within `narrowed`. */
+const grantedScopes = (userId: string, narrowed: string) => `
+  ARRAY(SELECT DISTINCT scope FROM user_role ur JOIN role r ON r.name = ur.role, unnest(r.scopes) AS scope
+         WHERE ur.user_id = ${userId} AND (${narrowed} IS NULL OR scope = ANY (${narrowed})) ORDER BY scope)`;
+
+const epoch = (timestamp: string) => `extract(epoch FROM ${timestamp})::float8`;
+
+const LIVE = `s.revoked_at IS NULL AND s.idle_expires_at > now() AND s.absolute_expires_at > now()`;
+
+const RECORD = `
+  s.id, s.user_id AS "userId", s.device_name AS "deviceName", s.device_platform AS "devicePlatform",
+  ${epoch('s.created_at')} AS "createdAt", ${epoch('s.last_seen_at')} AS "lastSeenAt",
+  ${epoch('least(s.idle_expires_at, s.absolute_expires_at)')} AS "expiresAt",
+  s.ip_address AS "ipAddress", s.user_agent AS "userAgent"`;
+
+const INSERT = `
+  WITH inserted AS (
+    INSERT INTO session (id, user_id, generation, current_hash, secret_id, scopes, device_name, device_platform,
+                         ip_address, user_agent, idle_expires_at, absolute_expires_at)
+    SELECT $1, u.id, 1, $3, $4,
+           CASE WHEN $5::text[] IS NULL THEN NULL ELSE ${grantedScopes('u.id', '$5::text[]')} END,
+           $6, $7, $8, $9, now() + make_interval(secs => $10), now() + make_interval(secs => $11)
+      FROM user_account u WHERE u.id = $2 AND NOT u.disabled
+    RETURNING *
+  )
+  SELECT i.id AS "sessionId", i.user_id AS "userId", i.generation, u.security_version AS "userVersion",
+         ${grantedScopes('i.user_id', 'i.scopes')} AS scopes,
+         ${epoch('now()')} AS now, ${epoch('i.auth_time')} AS "authTime",
+         ${epoch('i.idle_expires_at')} AS "idleExpiresAt", ${epoch('i.absolute_expires_at')} AS "absoluteExpiresAt"
+    FROM inserted i JOIN user_account u ON u.id = i.user_id`;
+
+/*
+ * The row is locked first, so that of any number of callers one rotates and the others see what it wrote. now() is when the statement
+ * began, perhaps before it waited for the lock: a rotation that happened meanwhile then lies in its future, and counts as recent.
+ */
+const ROTATE = `
+  WITH held AS (
+    SELECT * FROM session WHERE id = $1 FOR UPDATE
+  ), state AS (
+    SELECT h.*, u.security_version,
+           (h.revoked_at IS NOT NULL OR u.disabled OR h.idle_expires_at <= now() OR h.absolute_expires_at <= now()) AS ended,
+           coalesce(h.rotated_at > now() - make_interval(secs => $8), false) AS rotated_recently
+      FROM held h JOIN user_account u ON u.id = h.user_id
+  ), rotated AS (
+    UPDATE session s
+       SET generation = s.generation + 1, previous_hash = s.current_hash, current_hash = $4, salt = $5, secret_id = $6, attempt_hash = $7,
+           rotated_at = now(), idle_expires_at = now() + make_interval(secs => $9), last_seen_at = now(), ip_address = $10, user_agent = $11
+      FROM state
+     WHERE s.id = state.id AND NOT state.ended AND NOT state.rotated_recently AND state.generation = $2 AND state.current_hash = $3
+    RETURNING s.generation, s.idle_expires_at
+  )
+  SELECT (r.generation IS NOT NULL) AS rotated,
+         state.generation, state.current_hash AS "currentHash", state.previous_hash AS "previousHash", state.salt,
+         state.secret_id AS "secretId", state.attempt_hash AS "attemptHash", state.seen_generation AS "seenGeneration",
+         state.ended, state.rotated_recently AS "rotatedRecently",
+         state.id AS "sessionId", state.user_id AS "userId", coalesce(r.generation, state.generation) AS "grantGeneration",
+         state.security_version AS "userVersion", ${grantedScopes('state.user_id', 'state.scopes')} AS scopes,
+         ${epoch('now()')} AS now, ${epoch('state.auth_time')} AS "authTime",
+         ${epoch('coalesce(r.idle_expires_at, state.idle_expires_at)')} AS "idleExpiresAt",
+         ${epoch('state.absolute_expires_at')} AS "absoluteExpiresAt"
+    FROM state LEFT JOIN rotated r ON true`;
+
+/** Rows that a rotation holds are left for the next time: a sighting must not make it wait. */
+const RECORD_SIGHTINGS = `
+  WITH sighting AS (
+    SELECT * FROM unnest($1::uuid[], $2::int[]) AS t (id, generation)
+  ), held AS (
+    SELECT s.id FROM session s JOIN sighting USING (id) FOR NO KEY UPDATE OF s SKIP LOCKED
+  ), written AS (
+    UPDATE session s SET seen_generation = greatest(s.seen_generation, sighting.generation), last_seen_at = now()
+      FROM sighting JOIN held USING (id) WHERE s.id = sighting.id
+  )
+  SELECT s.id AS "sessionId" FROM session s JOIN sighting USING (id) WHERE s.id NOT IN (SELECT id FROM held)`;
+
+type RecordRow = Omit<SessionRecord, 'createdAt' | 'lastSeenAt' | 'expiresAt'> & Record<'createdAt' | 'lastSeenAt' | 'expiresAt', number>;
+
+interface RotationRow extends Omit<SessionGrant, 'generation'>, Omit<RotationResult, 'grant'> {
+  grantGeneration: number;
+}
+
+export function createSessionStore(db: Database): SessionStore {
+  return {
+    async insert(session) {
+      const [grant] = await db.query<SessionGrant>(INSERT, [
+        session.id,
+        session.userId,
+        session.currentHash,
+        session.secretId,
+        session.scopes,
+        session.deviceName,
+        session.devicePlatform,
+        session.ipAddress,
+        session.userAgent,
+        session.idleLifetimeSeconds,
+        session.absoluteLifetimeSeconds,
+      ]);
+      return grant;
+    },
+
+    async rotate(rotation) {
+      const [row] = await db.query<RotationRow>(ROTATE, [
+        rotation.sessionId,
+        rotation.generation,
+        rotation.presentedHash,
+        rotation.successorHash,
+        rotation.salt,
+        rotation.secretId,
+        rotation.attemptHash,
+        rotation.graceSeconds,
+        rotation.idleLifetimeSeconds,
+        rotation.ipAddress,
+        rotation.userAgent,
+      ]);
+      return row === undefined ? undefined : toRotationResult(row);
+    },
+
+    async revoke(sessionId, reason, ofUserId) {
+      const rows = await db.query(
+        `UPDATE session SET revoked_at = now(), revoked_reason = $2
+          WHERE id = $1 AND revoked_at IS NULL AND ($3::uuid IS NULL OR user_id = $3) RETURNING 1`,
+        [sessionId, reason, ofUserId ?? null],
+      );
+      return rows.length > 0;
+    },
+
+    async revokeAll(userId, { except, reason }) {
+      await db.query(
+        `WITH moved AS (
+           UPDATE user_account SET security_version = security_version + 1 WHERE id = $1
+         )
+         UPDATE session SET revoked_at = now(), revoked_reason = $3
+          WHERE user_id = $1 AND id IS DISTINCT FROM $2::uuid AND revoked_at IS NULL`,
+        [userId, except, reason],
+      );
+    },
+
+    async findLive(sessionId) {
+      const [row] = await db.query<{ userId: string; generation: number }>(
+        `SELECT s.user_id AS "userId", s.generation FROM session s WHERE s.id = $1 AND ${LIVE}`,
+        [sessionId],
+      );
+      return row;
+    },
+
+    async byIds(ids) {
+      const rows = await db.query<RecordRow>(`SELECT ${RECORD} FROM session s WHERE s.id = ANY ($1::uuid[])`, [ids]);
+      return rows.map(toRecord);
+    },
+
+    async liveByUsers(userIds) {
+      const rows = await db.query<RecordRow>(
+        `SELECT ${RECORD} FROM session s WHERE s.user_id = ANY ($1::uuid[]) AND ${LIVE} ORDER BY s.last_seen_at DESC, s.id DESC`,
+        [userIds],
+      );
+      return rows.map(toRecord);
+    },
+
+    async recordSightings(sightings) {
+      const left = await db.query<{ sessionId: string }>(RECORD_SIGHTINGS, [
+        sightings.map((sighting) => sighting.sessionId),
+        sightings.map((sighting) => sighting.generation),
+      ]);
+      const leftIds = new Set(left.map((row) => row.sessionId));
+      return sightings.filter((sighting) => leftIds.has(sighting.sessionId));
+    },
+  };
+}
+
+function toRecord(row: RecordRow): SessionRecord {
+  const date = (seconds: number) => new Date(seconds * 1000);
+  return { ...row, createdAt: date(row.createdAt), lastSeenAt: date(row.lastSeenAt), expiresAt: date(row.expiresAt) };
+}
+
+function toRotationResult(row: RotationRow): RotationResult {
+  // PGlite gives bytes as Uint8Array, pg as Buffer.
+  const bytes = (value: Buffer | null) => (value === null ? null : Buffer.from(value));
+  return {
+    rotated: row.rotated,
+    generation: row.generation,
+    currentHash: Buffer.from(row.currentHash),
+    previousHash: bytes(row.previousHash),
+    salt: bytes(row.salt),
+    secretId: row.secretId,
+    attemptHash: bytes(row.attemptHash),
+    seenGeneration: row.seenGeneration,
+    ended: row.ended,
+    rotatedRecently: row.rotatedRecently,
+    grant: {
+      sessionId: row.sessionId,
+      userId: row.userId,
+      generation: row.grantGeneration,
+      userVersion: row.userVersion,
+      scopes: row.scopes,
+      now: row.now,
+      authTime: row.authTime,
+      idleExpiresAt: row.idleExpiresAt,
+      absoluteExpiresAt: row.absoluteExpiresAt,
+    },
+  };
+}

@@ -1,0 +1,201 @@
+import { randomBytes } from 'node:crypto';
+
+import { v7 as uuidv7, validate as isUuid } from 'uuid';
+
+import type { Config } from '../config/config.js';
+import type { AuthenticatedPrincipal, Principal } from '../authorization/principal.js';
+import { sha256 } from '../crypto/digest.js';
+import type { SecretRing } from '../crypto/secret-ring.js';
+import { AuthError, badInput } from '../errors.js';
+import type { Logger } from '../log.js';
+import type { ClientAddress, RotationResult, SessionRecord, SessionStore } from '../persistence/session.store.js';
+import type { AccessTokens } from '../tokens/access-token.js';
+import { openRefreshToken, REFRESH_SECRET_BYTES, succeedRefreshToken, type RefreshToken } from '../tokens/refresh-token.js';
+import type { SessionActivity } from './activity.js';
+import { judgeRotation } from './rotation.js';
+import { issueTokenPair, type TokenPair } from './token-session.js';
+
+const FIRST_GENERATION = 1;
+
+export interface Device {
+  name: string | null;
+  platform: string;
+}
+
+export interface SignIn {
+  userId: string;
+  device: Device;
+  /** Narrows the session; null takes whatever the roles grant. */
+  scopes: readonly string[] | null;
+  client: ClientAddress;
+}
+
+export interface RefreshAttempt {
+  refreshToken: string;
+  /** Chosen by the client, the same on every retry of one refresh. */
+  attemptId: string | null;
+  client: ClientAddress;
+}
+
+export type SessionSelection = 'THIS_SESSION' | 'OTHER_SESSIONS' | 'ALL_SESSIONS';
+
+export interface Sessions {
+  /**
+   * Starts a session for a user who has just proved who they are.
+   *
+   * @throws {AuthError} INVALID_CREDENTIALS when the user was disabled meanwhile.
+   */
+  start(signIn: SignIn): Promise<TokenPair>;
+  /**
+   * Trades a refresh token for a new pair (RFC 6749 section 6). Any number of repetitions by an honest client give the same successor; a token
+   * that was replaced and is used again ends its session.
+   *
+   * @throws {AuthError} INVALID_REFRESH_TOKEN, always the same; the log says which row of the table it was.
+   */
+  refresh(attempt: RefreshAttempt): Promise<TokenPair>;
+  /**
+   * Ends sessions (RFC 7009 section 2): by refresh token, or by the principal's access token. Whatever cannot name a session ends none, and
+   * that is a success too.
+   */
+  logout(principal: Principal, refreshToken: string | null, selection: SessionSelection): Promise<void>;
+  /** @throws {AuthError} BAD_USER_INPUT when the user has no such session. */
+  revoke(principal: AuthenticatedPrincipal, sessionId: string): Promise<SessionRecord>;
+}
+
+interface SessionsOptions {
+  store: SessionStore;
+  secrets: SecretRing;
+  accessTokens: AccessTokens;
+  activity: SessionActivity;
+  settings: Pick<
+    Config,
+    'accessTokenLifetimeSeconds' | 'refreshIdleLifetimeSeconds' | 'refreshAbsoluteLifetimeSeconds' | 'refreshGraceSeconds'
+  >;
+  log: Logger;
+}
+
+export function createSessions({ store, secrets, accessTokens, activity, settings, log }: SessionsOptions): Sessions {
+  const attemptRotation = async (presented: RefreshToken, attempt: RefreshAttempt) => {
+    const salt = randomBytes(REFRESH_SECRET_BYTES);
+    const successor = succeedRefreshToken(presented, salt, secrets.active);
+    const token = {
+      generation: presented.generation,
+      secretHash: sha256(presented.secret),
+      attemptHash: attempt.attemptId === null ? null : sha256(attempt.attemptId),
+    };
+    const row = await store.rotate({
+      sessionId: presented.sessionId,
+      generation: token.generation,
+      presentedHash: token.secretHash,
+      successorHash: sha256(successor.secret),
+      salt,
+      secretId: successor.sealedBy.id,
+      attemptHash: token.attemptHash,
+      graceSeconds: settings.refreshGraceSeconds,
+      idleLifetimeSeconds: settings.refreshIdleLifetimeSeconds,
+      ...attempt.client,
+    });
+    return { row, successor, verdict: judgeRotation(token, row) };
+  };
+
+  /** The live session that a refresh token names, and whether its holder is up to date enough to speak for the user's others too. */
+  const namedByRefreshToken = async (text: string) => {
+    const token = openRefreshToken(secrets, text);
+    if (token === undefined) return undefined;
+    const session = await store.findLive(token.sessionId);
+    return session && { sessionId: token.sessionId, userId: session.userId, isRecent: token.generation >= session.generation - 1 };
+  };
+
+  return {
+    async start({ userId, device, scopes, client }) {
+      const secret = randomBytes(REFRESH_SECRET_BYTES);
+      const sealedBy = secrets.active;
+      const grant = await store.insert({
+        id: uuidv7(),
+        userId,
+        currentHash: sha256(secret),
+        secretId: sealedBy.id,
+        scopes,
+        deviceName: device.name,
+        devicePlatform: device.platform,
+        idleLifetimeSeconds: settings.refreshIdleLifetimeSeconds,
+        absoluteLifetimeSeconds: settings.refreshAbsoluteLifetimeSeconds,
+        ...client,
+      });
+      if (grant === undefined) throw new AuthError({ code: 'INVALID_CREDENTIALS' }, 'the user was disabled meanwhile');
+      return issueTokenPair(accessTokens, settings, grant, { generation: FIRST_GENERATION, secret, sealedBy });
+    },
+
+    async refresh(attempt) {
+      const presented = openRefreshToken(secrets, attempt.refreshToken);
+      if (presented === undefined) throw invalid('not a refresh token of ours');
+      const { row, successor, verdict } = await attemptRotation(presented, attempt);
+      if (row === undefined) throw invalid('no such session');
+      const { grant } = row;
+
+      switch (verdict) {
+        case 'rotated':
+          return issueTokenPair(accessTokens, settings, grant, successor);
+        case 'unchanged':
+          activity.see(grant);
+          return issueTokenPair(accessTokens, settings, grant, presented);
+        case 'repeated': {
+          const repeated = repeatSuccessor(secrets, presented, row);
+          if (repeated === undefined) throw invalid('the server secret of the successor was dropped');
+          return issueTokenPair(accessTokens, settings, grant, repeated);
+        }
+        case 'reused':
+          await store.revoke(grant.sessionId, 'REFRESH_TOKEN_REUSED');
+          log.warn(
+            { sessionId: grant.sessionId, userId: grant.userId, presented: presented.generation, current: row.generation },
+            'a refresh token was used again after it was replaced: the session has ended',
+          );
+          throw invalid('reused');
+        case 'ahead':
+          log.error(
+            { sessionId: grant.sessionId, userId: grant.userId, presented: presented.generation, current: row.generation },
+            'a refresh token that this database never issued: was it restored from a backup?',
+          );
+          throw invalid('ahead of the database');
+        case 'ended':
+          throw invalid('the session has ended');
+      }
+    },
+
+    async logout(principal, refreshToken, selection) {
+      const byRefreshToken = refreshToken === null ? undefined : await namedByRefreshToken(refreshToken);
+      const named =
+        byRefreshToken ??
+        (principal.kind === 'authenticated' ? { sessionId: principal.sessionId, userId: principal.subject, isRecent: true } : undefined);
+      if (named === undefined) return;
+      // A token that was replaced long ago may be stolen: it ends its own session, and no other.
+      if (selection === 'THIS_SESSION' || !named.isRecent) {
+        await store.revoke(named.sessionId, 'LOGOUT');
+        return;
+      }
+      await store.revokeAll(named.userId, { except: selection === 'OTHER_SESSIONS' ? named.sessionId : null, reason: 'LOGOUT' });
+    },
+
+    async revoke(principal, sessionId) {
+      const { subject } = principal;
+      const [session] = isUuid(sessionId) ? await store.byIds([sessionId]) : [];
+      if (session?.userId !== subject) throw badInput('sessionId', 'exists', 'You have no such session.');
+      await store.revoke(sessionId, 'REVOKED', subject);
+      return session;
+    },
+  };
+}
+
+/** The successor that the first rotation gave out, made again from the predecessor and the row's salt. */
+function repeatSuccessor(secrets: SecretRing, predecessor: RefreshToken, row: RotationResult): RefreshToken | undefined {
+  const { salt } = row;
+  if (salt === null) return undefined;
+  return secrets
+    .withId(row.secretId)
+    .map((secret) => succeedRefreshToken(predecessor, salt, secret))
+    .find((successor) => sha256(successor.secret).equals(row.currentHash));
+}
+
+function invalid(detail: string): AuthError {
+  return new AuthError({ code: 'INVALID_REFRESH_TOKEN' }, detail);
+}

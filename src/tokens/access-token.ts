@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+
+import { errors as joseErrors, jwtVerify, SignJWT, type CryptoKey, type JWTHeaderParameters } from 'jose';
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+
+import type { Clock } from '../clock.js';
+import type { Config } from '../config/config.js';
+import { decodeBase64url } from '../crypto/base64url.js';
+import { sha256 } from '../crypto/digest.js';
+import { SIGNING_ALGORITHMS } from '../keys/signing-key.js';
+import type { KeyRing } from '../keys/key-ring.js';
+import { formatScope, parseScope } from './scope.js';
+
+/** The media type of an access token (RFC 9068 section 2.1). */
+const TYPE = 'at+jwt';
+
+/** Longer than any token of ours, and short enough to parse for anyone. */
+const MAX_TOKEN_BYTES = 4096;
+
+/** The only protected header parameters that our tokens carry; a token with another (`jku`, `x5c`, `crit`, …) is not ours. */
+const HEADER_PARAMETERS = new Set(['alg', 'typ', 'kid']);
+
+/** What an access token says. Times are seconds since the epoch. */
+export interface AccessTokenClaims {
+  /** `sub`: the user's id. */
+  subject: string;
+  /** `sid` */
+  sessionId: string;
+  /** `gen`: the session's generation when the token was issued. */
+  generation: number;
+  /** `uv`: the user's security version when the token was issued. */
+  userVersion: number;
+  /** `scope` */
+  scopes: readonly string[];
+  /** `auth_time`: when the user last gave a password. */
+  authTime: number;
+  /** `iat` */
+  issuedAt: number;
+  /** `exp` */
+  expiresAt: number;
+}
+
+export type AccessTokenVerdict =
+  | { kind: 'verified'; claims: AccessTokenClaims }
+  | { kind: 'rejected'; reason: 'TOKEN_INVALID' | 'TOKEN_EXPIRED'; detail: string };
+
+export interface AccessTokens {
+  /** Signs the claims as a JWT after RFC 9068; `exp` is the claims' own. */
+  issue(claims: AccessTokenClaims): Promise<string>;
+  /**
+   * Verifies an access token of ours (RFC 9068 section 4, https://www.rfc-editor.org/rfc/rfc9068#section-4).
+   *
+   * Checks, in order: at most 4 KiB; three segments of canonical base64url; `typ` at+jwt; an algorithm of the fixed list, which must be the
+   * key's own; no header parameter but `alg`, `typ` and `kid`; a key of our ring; the signature; `iss`, `aud`, `exp`, `nbf` and `iat`, within
+   * the clock tolerance; each claim's type. A token that passed is remembered until its `exp`, which is checked each time all the same.
+   *
+   * It does not check whether the session or the user still stand: the revocation feed does.
+   *
+   * @throws {AuthError} SERVICE_UNAVAILABLE when the token names a key that cannot be looked up just now.
+   */
+  verify(token: string): Promise<AccessTokenVerdict>;
+}
+
+type Settings = Pick<Config, 'issuer' | 'audience' | 'clientId' | 'clockToleranceSeconds' | 'tokenCacheEntries'>;
+
+/** What jose does not check: that our own claims are there, each of its type. */
+const payloadSchema = z
+  .object({
+    sub: z.uuid(),
+    client_id: z.string(),
+    jti: z.string(),
+    sid: z.uuid(),
+    gen: z.int().nonnegative(),
+    uv: z.int().nonnegative(),
+    scope: z.string(),
+    auth_time: z.number(),
+    iat: z.number(),
+    exp: z.number(),
+  })
+  .transform(
+    (payload): AccessTokenClaims => ({
+      subject: payload.sub,
+      sessionId: payload.sid,
+      generation: payload.gen,
+      userVersion: payload.uv,
+      scopes: parseScope(payload.scope),
+      authTime: payload.auth_time,
+      issuedAt: payload.iat,
+      expiresAt: payload.exp,
+    }),
+  );
+
+export function createAccessTokens({ keys, clock, settings }: { keys: KeyRing; clock: Clock; settings: Settings }): AccessTokens {
+  const { issuer, audience, clientId, clockToleranceSeconds } = settings;
+  const verified = settings.tokenCacheEntries > 0 ? new LRUCache<string, AccessTokenClaims>({ max: settings.tokenCacheEntries }) : undefined;
+
+  const hasExpired = (claims: AccessTokenClaims) => claims.expiresAt + clockToleranceSeconds <= clock.now() / 1000;
+
+  const verifyAfresh = async (token: string): Promise<AccessTokenVerdict> => {
+    if (!isStrictCompactForm(token)) return invalid('not three segments of canonical base64url');
+    try {
+      const { payload } = await jwtVerify(token, (header) => findKey(keys, header), {
+        algorithms: [...SIGNING_ALGORITHMS],
+        typ: TYPE,
+        issuer,
+        audience,
+        clockTolerance: clockToleranceSeconds,
+        currentDate: new Date(clock.now()),
+        requiredClaims: ['sub', 'client_id', 'iat', 'jti', 'sid'],
+      });
+      const parsed = payloadSchema.safeParse(payload);
+      if (!parsed.success) return invalid(`a claim of the wrong type: ${parsed.error.issues.map((issue) => issue.path.join('.')).join(', ')}`);
+      if (parsed.data.issuedAt > clock.now() / 1000 + clockToleranceSeconds) return invalid('issued in the future');
+      return { kind: 'verified', claims: parsed.data };
+    } catch (error) {
+      if (error instanceof joseErrors.JWTExpired) return expired;
+      // Never the error whole: it carries the payload.
+      if (error instanceof joseErrors.JOSEError) return invalid(error.code);
+      throw error;
+    }
+  };
+
+  return {
+    async issue(claims) {
+      const key = keys.signingKey();
+      return new SignJWT({
+        client_id: clientId,
+        sid: claims.sessionId,
+        gen: claims.generation,
+        auth_time: claims.authTime,
+        scope: formatScope(claims.scopes),
+        uv: claims.userVersion,
+      })
+        .setProtectedHeader({ alg: key.algorithm, typ: TYPE, kid: key.kid })
+        .setIssuer(issuer)
+        .setAudience(audience)
+        .setSubject(claims.subject)
+        .setIssuedAt(claims.issuedAt)
+        .setExpirationTime(claims.expiresAt)
+        .setJti(randomUUID())
+        .sign(key.privateKey);
+    },
+    async verify(token) {
+      if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) return invalid('longer than 4 KiB');
+      // The whole token is the key: a token that differs in one bit is another token.
+      const cacheKey = sha256(token).toString('base64');
+      const known = verified?.get(cacheKey);
+      if (known !== undefined) {
+        if (!hasExpired(known)) return { kind: 'verified', claims: known };
+        verified?.delete(cacheKey);
+        return expired;
+      }
+      const verdict = await verifyAfresh(token);
+      if (verdict.kind === 'verified') verified?.set(cacheKey, verdict.claims);
+      return verdict;
+    },
+  };
+}
+
+const expired: AccessTokenVerdict = { kind: 'rejected', reason: 'TOKEN_EXPIRED', detail: 'past exp' };
+
+function invalid(detail: string): AccessTokenVerdict {
+  return { kind: 'rejected', reason: 'TOKEN_INVALID', detail };
+}
+
+/** jose skips white space, padding and stray bits inside a segment; then many strings would be one token. */
+function isStrictCompactForm(token: string): boolean {
+  const segments = token.split('.');
+  return segments.length === 3 && segments.every((segment) => segment !== '' && decodeBase64url(segment) !== undefined);
+}
+
+async function findKey(keys: KeyRing, header: JWTHeaderParameters): Promise<CryptoKey> {
+  if (Object.keys(header).some((name) => !HEADER_PARAMETERS.has(name))) throw new joseErrors.JWSInvalid();
+  const key = typeof header.kid === 'string' ? await keys.verificationKey(header.kid) : undefined;
+  if (key?.algorithm !== header.alg) throw new joseErrors.JWKSNoMatchingKey();
+  return key.publicKey;
+}
