@@ -13,8 +13,7 @@ export interface KeyMeta {
 }
 
 const key = <T extends z.ZodType>(schema: T, meta: KeyMeta): T => schema.meta({ ...meta });
-const seconds = (min: number, max: number, fallback: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback);
+const seconds = (min: number, max: number, fallback: number) => z.coerce.number().int().min(min).max(max).default(fallback);
 const count = seconds;
 const flag = (fallback: boolean) => z.stringbool().default(fallback);
 const list = z
@@ -48,7 +47,9 @@ export const environmentSchema = z.object({
   LATCHKEY_ISSUER: key(z.string().min(1).default('latchkey'), {
     description: 'the iss claim; the same on every replica; a public https URL where other services verify our tokens',
   }),
-  LATCHKEY_AUDIENCE: key(z.string().min(1).default('latchkey-api'), { description: 'the aud claim that access tokens carry and must carry' }),
+  LATCHKEY_AUDIENCE: key(z.string().min(1).default('latchkey-api'), {
+    description: 'the aud claim that access tokens carry and must carry',
+  }),
   LATCHKEY_CLIENT_ID: key(z.string().min(1).default('latchkey-app'), { description: 'the client_id claim (RFC 9068 section 2.2)' }),
   LATCHKEY_ACCESS_TOKEN_LIFETIME_SECONDS: key(seconds(1, 3600, 900), { unit: 's', description: 'how long an access token lives' }),
   LATCHKEY_REFRESH_IDLE_LIFETIME_SECONDS: key(seconds(1, 365 * DAY, 30 * DAY), {
@@ -91,13 +92,18 @@ export const environmentSchema = z.object({
     description: 'addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas',
     shownDefault: 'none',
   }),
-  LATCHKEY_GRAPHIQL: key(z.stringbool().optional(), { description: 'serve GraphiQL at /graphiql', shownDefault: 'true outside production' }),
+  LATCHKEY_GRAPHIQL: key(z.stringbool().optional(), {
+    description: 'serve GraphiQL at /graphiql',
+    shownDefault: 'true outside production',
+  }),
   LATCHKEY_INTROSPECTION: key(z.stringbool().optional(), {
     description: 'answer introspection queries',
     shownDefault: 'true outside production',
   }),
   LATCHKEY_ALLOW_PGLITE: key(flag(false), { description: 'let production run on the embedded database' }),
-  LATCHKEY_ALLOW_DEVELOPMENT_SECRETS: key(flag(false), { description: 'let production run on secrets that were generated for development' }),
+  LATCHKEY_ALLOW_DEVELOPMENT_SECRETS: key(flag(false), {
+    description: 'let production run on secrets that were generated for development',
+  }),
   LATCHKEY_DATABASE_POOL_MAX: key(count(1, 500, 10), { description: 'database connections per replica' }),
   LATCHKEY_DATABASE_TIMEOUT_MS: key(count(100, 600_000, 5000), {
     unit: 'ms',
@@ -152,7 +158,9 @@ export class ConfigError extends Error {
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {
-    super(`The configuration has ${faults.length === 1 ? 'a fault' : `${String(faults.length)} faults`}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    super(
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${String(faults.length)} faults`}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
+    );
     this.name = 'ConfigError';
     this.faults = faults;
   }
@@ -187,7 +195,9 @@ function productionFaults(given: Readonly<Record<string, string | undefined>>): 
     faults.push('LATCHKEY_SECRETS: production needs a secret of its own: openssl rand -base64 32');
   }
   if (secrets.some((secret) => secret.startsWith(DEVELOPMENT_SECRET_PREFIX)) && !isOn('LATCHKEY_ALLOW_DEVELOPMENT_SECRETS')) {
-    faults.push('LATCHKEY_SECRETS: holds a secret that was generated for development; make a new one, or set LATCHKEY_ALLOW_DEVELOPMENT_SECRETS=true');
+    faults.push(
+      'LATCHKEY_SECRETS: holds a secret that was generated for development; make a new one, or set LATCHKEY_ALLOW_DEVELOPMENT_SECRETS=true',
+    );
   }
   if (given['DATABASE_URL'] === undefined && !isOn('LATCHKEY_ALLOW_PGLITE')) {
     faults.push('DATABASE_URL: production needs a PostgreSQL; or set LATCHKEY_ALLOW_PGLITE=true');

@@ -25,7 +25,12 @@ export interface PasswordHasher {
  * @throws {AuthError} SERVICE_UNAVAILABLE from `hash` and `verify` when too many hashes wait already.
  */
 export async function createPasswordHasher(settings: Config['argon2']): Promise<PasswordHasher> {
-  const options = { type: argon2.argon2id, memoryCost: settings.memoryKiB, timeCost: settings.iterations, parallelism: settings.parallelism };
+  const options = {
+    type: argon2.argon2id,
+    memoryCost: settings.memoryKiB,
+    timeCost: settings.iterations,
+    parallelism: settings.parallelism,
+  };
   const queue = createWorkQueue(settings);
   const queued = <T>(task: () => Promise<T>): Promise<T> =>
     queue.run(task) ?? Promise.reject(new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'the queue for password hashes is full'));

@@ -4,9 +4,20 @@ import { AuthError } from '../errors.js';
 const TRANSIENT_CLASSES = new Set(['08', '40', '53', '57', '58']);
 /** lock_not_available, read_only_sql_transaction (a standby after failover), invalid_password and invalid_catalog_name (seen while it restarts). */
 const TRANSIENT_STATES = new Set(['55P03', '25006', '28P01', '3D000']);
-const NETWORK_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT']);
+const NETWORK_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENOENT',
+]);
 /** pg's own errors carry no code. */
-const DRIVER_MESSAGE = /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout)/;
+const DRIVER_MESSAGE =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout)/;
 
 /**
  * Tells a database that cannot answer just now from a fault of ours: the former becomes SERVICE_UNAVAILABLE, so that no client takes it

@@ -91,7 +91,9 @@ export async function openDatabase(config: DatabaseConfig, log: Logger): Promise
         .getClient()
         .connection()
         .execute(async (connection) => {
-          await connection.executeQuery(CompiledQuery.raw("SELECT set_config('lock_timeout', '60s', false), set_config('statement_timeout', '60s', false)"));
+          await connection.executeQuery(
+            CompiledQuery.raw("SELECT set_config('lock_timeout', '60s', false), set_config('statement_timeout', '60s', false)"),
+          );
           await connection.executeQuery(CompiledQuery.raw('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]));
           try {
             return await work();
@@ -132,7 +134,10 @@ function wrap(orm: PostgresORM | PgliteORM, { withMigrationLock, onClose }: Vari
   return {
     query: (sql, parameters = []) =>
       guarded(async () => {
-        const result = await orm.em.getConnection().getClient().executeQuery(CompiledQuery.raw(sql, [...parameters]));
+        const result = await orm.em
+          .getConnection()
+          .getClient()
+          .executeQuery(CompiledQuery.raw(sql, [...parameters]));
         return result.rows as never[];
       }),
     read: (work) => guarded(() => work(orm.em.fork() as EntityManager)),

@@ -7,7 +7,16 @@ export function createSigningKeyStore(db: Database): SigningKeyStore {
     list: () =>
       db.read(async (em) => {
         const rows = await em.find(SigningKeyRow, {});
-        return rows.map((row) => ({ ...row, expiresAt: row.expiresAt ?? null, sealedPrivateJwk: Buffer.from(row.sealedPrivateJwk) }));
+        return rows.map(({ kid, algorithm, publicJwk, sealedPrivateJwk, secretId, activatesAt, expiresAt }) => ({
+          kid,
+          algorithm,
+          publicJwk,
+          // PGlite gives bytes as Uint8Array.
+          sealedPrivateJwk: Buffer.from(sealedPrivateJwk),
+          secretId,
+          activatesAt,
+          expiresAt: expiresAt ?? null,
+        }));
       }),
 
     async insertUnlessPresent(key, unusableKids) {

@@ -173,7 +173,10 @@ function toRecord(user: User): UserRecord {
     id: user.id,
     email: user.email,
     username: user.username ?? null,
-    roles: user.roles.getItems().map((role) => role.name).sort(),
+    roles: user.roles
+      .getItems()
+      .map((role) => role.name)
+      .sort(),
     disabled: user.disabled,
     createdAt: user.createdAt,
   };

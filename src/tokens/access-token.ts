@@ -42,8 +42,7 @@ export interface AccessTokenClaims {
 }
 
 export type AccessTokenVerdict =
-  | { kind: 'verified'; claims: AccessTokenClaims }
-  | { kind: 'rejected'; reason: 'TOKEN_INVALID' | 'TOKEN_EXPIRED'; detail: string };
+  { kind: 'verified'; claims: AccessTokenClaims } | { kind: 'rejected'; reason: 'TOKEN_INVALID' | 'TOKEN_EXPIRED'; detail: string };
 
 export interface AccessTokens {
   /** Signs the claims as a JWT after RFC 9068; `exp` is the claims' own. */
@@ -78,22 +77,21 @@ const payloadSchema = z
     iat: z.number(),
     exp: z.number(),
   })
-  .transform(
-    (payload): AccessTokenClaims => ({
-      subject: payload.sub,
-      sessionId: payload.sid,
-      generation: payload.gen,
-      userVersion: payload.uv,
-      scopes: parseScope(payload.scope),
-      authTime: payload.auth_time,
-      issuedAt: payload.iat,
-      expiresAt: payload.exp,
-    }),
-  );
+  .transform((payload): AccessTokenClaims => ({
+    subject: payload.sub,
+    sessionId: payload.sid,
+    generation: payload.gen,
+    userVersion: payload.uv,
+    scopes: parseScope(payload.scope),
+    authTime: payload.auth_time,
+    issuedAt: payload.iat,
+    expiresAt: payload.exp,
+  }));
 
 export function createAccessTokens({ keys, clock, settings }: { keys: KeyRing; clock: Clock; settings: Settings }): AccessTokens {
   const { issuer, audience, clientId, clockToleranceSeconds } = settings;
-  const verified = settings.tokenCacheEntries > 0 ? new LRUCache<string, AccessTokenClaims>({ max: settings.tokenCacheEntries }) : undefined;
+  const verified =
+    settings.tokenCacheEntries > 0 ? new LRUCache<string, AccessTokenClaims>({ max: settings.tokenCacheEntries }) : undefined;
 
   const hasExpired = (claims: AccessTokenClaims) => claims.expiresAt + clockToleranceSeconds <= clock.now() / 1000;
 
@@ -110,7 +108,8 @@ export function createAccessTokens({ keys, clock, settings }: { keys: KeyRing; c
         requiredClaims: ['sub', 'client_id', 'iat', 'jti', 'sid'],
       });
       const parsed = payloadSchema.safeParse(payload);
-      if (!parsed.success) return invalid(`a claim of the wrong type: ${parsed.error.issues.map((issue) => issue.path.join('.')).join(', ')}`);
+      if (!parsed.success)
+        return invalid(`a claim of the wrong type: ${parsed.error.issues.map((issue) => issue.path.join('.')).join(', ')}`);
       if (parsed.data.issuedAt > clock.now() / 1000 + clockToleranceSeconds) return invalid('issued in the future');
       return { kind: 'verified', claims: parsed.data };
     } catch (error) {

@@ -36,7 +36,8 @@ export interface RefreshToken {
 
 /** Writes a refresh token: 99 characters of the URL-safe alphabet. */
 export function sealRefreshToken({ sessionId, generation, secret, sealedBy }: RefreshToken): string {
-  if (!Number.isInteger(generation) || generation < 0 || generation > MAX_GENERATION) throw new RangeError('A generation is an unsigned 32-bit number.');
+  if (!Number.isInteger(generation) || generation < 0 || generation > MAX_GENERATION)
+    throw new RangeError('A generation is an unsigned 32-bit number.');
   const bytes = Buffer.alloc(OFFSET.end);
   bytes.writeUInt8(VERSION, 0);
   bytes.writeUInt8(sealedBy.id, OFFSET.secretId);

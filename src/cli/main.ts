@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+import '../node-version.js';
+
+const { runCli } = await import('./program.js');
+
+await runCli(process.argv, process.env);

@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { DEVELOPMENT_SECRET_PREFIX, type Config } from './config/config.js';
+import { AuthError } from './errors.js';
+import type { LatchkeyServer } from './server.js';
+
+const DEVELOPMENT_EMAIL = 'dev@latchkey.localhost';
+const ROLES = ['user', 'admin'];
+
+export interface DevelopmentUser {
+  email: string;
+  /** Undefined when the user was made with another data folder, which keeps the password. */
+  password: string | undefined;
+}
+
+/** Fills in the secrets that development may leave out: generated once, kept in the data folder. */
+export async function withDevelopmentSecrets(config: Config): Promise<Config> {
+  if (config.secrets.length > 0) return config;
+  const secret = await keep(config.dataDir, 'secrets', () => DEVELOPMENT_SECRET_PREFIX + randomBytes(32).toString('base64url'));
+  return { ...config, secrets: [secret] };
+}
+
+/** Makes the development user on first start, with the role admin; its password is kept in the data folder. */
+export async function ensureDevelopmentUser(config: Config, { accounts }: LatchkeyServer): Promise<DevelopmentUser> {
+  const password = await keep(config.dataDir, 'development-password', () => randomBytes(18).toString('base64url'));
+  try {
+    await accounts.register({ email: DEVELOPMENT_EMAIL, username: 'dev', password }, ROLES);
+  } catch (error) {
+    if (!(error instanceof AuthError) || error.fault.code !== 'CONFLICT') throw error;
+    const isOurs = await accounts.authenticate(DEVELOPMENT_EMAIL, password).then(
+      () => true,
+      () => false,
+    );
+    if (!isOurs) return { email: DEVELOPMENT_EMAIL, password: undefined };
+  }
+  return { email: DEVELOPMENT_EMAIL, password };
+}
+
+/** Reads a file of the data folder, or makes it for its owner's eyes alone. Of two processes that make it at once, both get the same. */
+async function keep(folder: string, name: string, make: () => string): Promise<string> {
+  const path = join(folder, name);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    await writeFile(path, `${make()}\n`, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error) || error.code !== 'EEXIST') throw error;
+  }
+  return (await readFile(path, 'utf8')).trim();
+}

@@ -1,0 +1,114 @@
+import DataLoader from 'dataloader';
+
+import { ANONYMOUS, type AuthenticatedPrincipal, type Principal } from '../authorization/principal.js';
+import type { Logger } from '../log.js';
+import type { ClientAddress, SessionGrant, SessionRecord, SessionStore } from '../persistence/session.store.js';
+import type { UserRecord, UserStore } from '../persistence/user.store.js';
+import type { SessionActivity } from '../sessions/activity.js';
+import type { AccessTokens } from '../tokens/access-token.js';
+import type { BearerCredentials } from '../tokens/bearer.js';
+
+/** What every resolver is given: who asks, from where, and how to load what is shared. */
+export interface LatchkeyContext {
+  readonly principal: Principal;
+  readonly requestId: string;
+  readonly client: ClientAddress;
+  readonly loaders: Loaders;
+  /** Makes the rest of this request run as the session that it has just been given tokens of. */
+  signIn(grant: SessionGrant): void;
+}
+
+/** Batched look-ups, remembered for one request. */
+export interface Loaders {
+  user: DataLoader<string, UserRecord>;
+  session: DataLoader<string, SessionRecord>;
+  /** The live sessions of a user. */
+  sessionsOfUser: DataLoader<string, SessionRecord[]>;
+}
+
+export interface IncomingRequest {
+  credentials: BearerCredentials;
+  client: ClientAddress;
+  requestId: string;
+}
+
+export type BuildContext = (request: IncomingRequest) => Promise<LatchkeyContext>;
+
+interface ContextDependencies {
+  accessTokens: AccessTokens;
+  activity: SessionActivity;
+  users: Pick<UserStore, 'byIds'>;
+  sessions: Pick<SessionStore, 'byIds' | 'liveByUsers'>;
+  log: Logger;
+}
+
+/**
+ * Makes the context builder, which verifies the bearer token once for all resolvers of a request.
+ *
+ * It never throws for a bad token: `login`, `refresh` and `logout` must work whatever a client still sends along. It reads no database.
+ */
+export function createContextBuilder(dependencies: ContextDependencies): BuildContext {
+  return async ({ credentials, client, requestId }) => {
+    let principal = await authenticate(dependencies, credentials, requestId);
+    let loaders: Loaders | undefined;
+    return {
+      get principal() {
+        return principal;
+      },
+      get loaders() {
+        return (loaders ??= createLoaders(dependencies));
+      },
+      requestId,
+      client,
+      signIn(grant) {
+        principal = toPrincipal({ ...grant, subject: grant.userId, authTime: Math.floor(grant.authTime) });
+      },
+    };
+  };
+}
+
+async function authenticate(
+  { accessTokens, activity, log }: ContextDependencies,
+  credentials: BearerCredentials,
+  requestId: string,
+): Promise<Principal> {
+  if (credentials.kind === 'none') return ANONYMOUS;
+  if (credentials.kind === 'malformed') return { kind: 'rejected', reason: 'TOKEN_INVALID' };
+  try {
+    const verdict = await accessTokens.verify(credentials.token);
+    if (verdict.kind === 'rejected') {
+      log.debug({ requestId, reason: verdict.reason, detail: verdict.detail }, 'an access token was rejected');
+      return { kind: 'rejected', reason: verdict.reason };
+    }
+    activity.see(verdict.claims);
+    return toPrincipal(verdict.claims);
+  } catch (error) {
+    // Neither good nor bad: to call it bad would make a client drop its session.
+    log.error({ requestId, err: error }, 'an access token could not be judged');
+    return { kind: 'undecided' };
+  }
+}
+
+function toPrincipal(claims: { subject: string; sessionId: string; scopes: readonly string[]; authTime: number }): AuthenticatedPrincipal {
+  const { subject, sessionId, scopes, authTime } = claims;
+  return { kind: 'authenticated', subject, sessionId, scopes: new Set(scopes), authTime };
+}
+
+function createLoaders({ users, sessions }: ContextDependencies): Loaders {
+  const session = new DataLoader(async (ids: readonly string[]) => inOrder(ids, await sessions.byIds(ids)));
+  return {
+    user: new DataLoader(async (ids: readonly string[]) => inOrder(ids, await users.byIds(ids))),
+    session,
+    sessionsOfUser: new DataLoader(async (userIds: readonly string[]) => {
+      const found = await sessions.liveByUsers(userIds);
+      for (const record of found) session.prime(record.id, record);
+      const byUser = Map.groupBy(found, (record) => record.userId);
+      return userIds.map((userId) => byUser.get(userId) ?? []);
+    }),
+  };
+}
+
+function inOrder<T extends { id: string }>(ids: readonly string[], records: readonly T[]): (T | Error)[] {
+  const byId = new Map(records.map((record) => [record.id, record]));
+  return ids.map((id) => byId.get(id) ?? new Error('A row that was referred to is gone.'));
+}

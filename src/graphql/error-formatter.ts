@@ -1,0 +1,83 @@
+import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/errors';
+import { GraphQLError, Kind, print, type GraphQLFormattedError } from 'graphql';
+
+import { AuthError } from '../errors.js';
+
+/**
+ * Turns whatever was thrown into what a client may read. The one place where errors meet GraphQL.
+ *
+ * An AuthError says what its fault says. GraphQL's own errors keep their code and place, without the values that they would quote. Everything else is
+ * masked.
+ */
+export function formatError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
+  const place = {
+    ...(formatted.locations === undefined ? {} : { locations: formatted.locations }),
+    ...(formatted.path === undefined ? {} : { path: formatted.path }),
+  };
+  const cause = unwrapResolverError(error);
+  if (cause instanceof AuthError) {
+    const { fault, message, retryable } = cause;
+    return { message, ...place, extensions: { ...fault, retryable } };
+  }
+  const own = error instanceof GraphQLError && cause === error ? describeGraphQLError(formatted, error) : undefined;
+  return own === undefined
+    ? {
+        message: 'Something went wrong here. The request id leads to the log.',
+        ...place,
+        extensions: { code: 'INTERNAL_SERVER_ERROR', retryable: false },
+      }
+    : { message: own.message, ...place, extensions: { ...own.extensions, retryable: false } };
+}
+
+/** Whether this is a fault of ours, which the log must tell. */
+export function isMasked(formatted: GraphQLFormattedError): boolean {
+  return formatted.extensions?.['code'] === 'INTERNAL_SERVER_ERROR';
+}
+
+const codes = ApolloServerErrorCode;
+
+function describeGraphQLError(
+  { message, extensions }: GraphQLFormattedError,
+  error: GraphQLError,
+): { message: string; extensions: Record<string, unknown> } | undefined {
+  switch (extensions?.['code']) {
+    case codes.GRAPHQL_PARSE_FAILED:
+      return { message: withoutQuotation(message), extensions: { code: codes.GRAPHQL_PARSE_FAILED } };
+    case codes.GRAPHQL_VALIDATION_FAILED:
+      return { message: withoutValue(message), extensions: { code: codes.GRAPHQL_VALIDATION_FAILED } };
+    case codes.BAD_USER_INPUT:
+      return describeCoercionError(error);
+    case codes.BAD_REQUEST:
+    case codes.OPERATION_RESOLUTION_FAILURE:
+      return { message, extensions: { code: extensions['code'] } };
+    default:
+      return undefined;
+  }
+}
+
+/** The parser quotes what it stumbled over, which may be a password in the wrong place. */
+function withoutQuotation(message: string): string {
+  return `${message.replace(/\s*"[\s\S]*$/, '').replace(/[.:]$/, '')}.`;
+}
+
+/** Validation quotes a literal that does not fit its type. */
+function withoutValue(message: string): string {
+  const head = /^[^]*?(?:cannot represent|Expected value of type)[^:,]*/.exec(message)?.[0];
+  return head === undefined ? message : `${head}.`;
+}
+
+/** A variable that does not fit its type: graphql's message quotes the value, so it is told anew from the definition. */
+function describeCoercionError(error: GraphQLError): { message: string; extensions: Record<string, unknown> } {
+  const definition = error.nodes?.find((node) => node.kind === Kind.VARIABLE_DEFINITION);
+  const fields =
+    definition === undefined
+      ? []
+      : [
+          {
+            path: `$${definition.variable.name.value}`,
+            rule: 'type',
+            message: `The variable must be a ${print(definition.type)} as the schema defines it.`,
+          },
+        ];
+  return { message: 'A variable does not fit its type; "fields" says which.', extensions: { code: codes.BAD_USER_INPUT, fields } };
+}

@@ -1,0 +1,39 @@
+import { badInput } from '../../errors.js';
+import type { Device } from '../../sessions/sessions.js';
+import { isScopeToken } from '../../tokens/scope.js';
+import type { DeviceInput, LoginInput, RefreshInput } from './inputs.js';
+
+const MAX_DEVICE_NAME_LENGTH = 128;
+const MAX_ATTEMPT_ID_LENGTH = 128;
+const MAX_SCOPES = 64;
+
+/** C0 and C1 controls: none belongs in a name that people will read. */
+// eslint-disable-next-line no-control-regex -- control characters are what it looks for
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** @throws {AuthError} BAD_USER_INPUT */
+export function parseDevice(input: DeviceInput | null | undefined): Device {
+  const name = input?.name?.trim().normalize('NFC') ?? null;
+  if (name !== null && (name.length > MAX_DEVICE_NAME_LENGTH || !name.isWellFormed() || CONTROL_CHARACTER.test(name))) {
+    throw badInput('device.name', 'deviceName', `Use at most ${String(MAX_DEVICE_NAME_LENGTH)} printable characters.`);
+  }
+  return { name: name === '' ? null : name, platform: input?.platform ?? 'OTHER' };
+}
+
+/** @throws {AuthError} BAD_USER_INPUT */
+export function parseScopes({ scopes }: LoginInput): readonly string[] | null {
+  if (scopes == null) return null;
+  if (scopes.length > MAX_SCOPES || !scopes.every(isScopeToken)) {
+    throw badInput('scopes', 'scope', `Give at most ${String(MAX_SCOPES)} scopes such as "users:read", one a string.`);
+  }
+  return scopes;
+}
+
+/** @throws {AuthError} BAD_USER_INPUT */
+export function parseAttemptId({ attemptId }: RefreshInput): string | null {
+  if (attemptId == null) return null;
+  if (attemptId.length < 1 || attemptId.length > MAX_ATTEMPT_ID_LENGTH || !attemptId.isWellFormed()) {
+    throw badInput('attemptId', 'length', `Use 1 to ${String(MAX_ATTEMPT_ID_LENGTH)} characters; a UUID does well.`);
+  }
+  return attemptId;
+}

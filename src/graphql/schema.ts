@@ -1,0 +1,67 @@
+import 'reflect-metadata';
+
+import { printSchemaWithDirectives } from '@graphql-tools/utils';
+import { lexicographicSortSchema, specifiedDirectives, type GraphQLSchema } from 'graphql';
+import { buildSchemaSync } from 'type-graphql';
+
+import type { Accounts } from '../accounts/accounts.js';
+import type { UserStore } from '../persistence/user.store.js';
+import type { Sessions } from '../sessions/sessions.js';
+import { checkSchema } from './directives/check-schema.js';
+import { authorizationDirectives } from './directives/definitions.js';
+import { enforceDirectives } from './directives/enforce.js';
+import { AuthenticationResolver } from './resolvers/authentication.resolver.js';
+import { SessionResolver } from './resolvers/session.resolver.js';
+import { UserResolver } from './resolvers/user.resolver.js';
+
+/** A type-graphql resolver: an instance that was made with what it needs. */
+export type ResolverInstance = object;
+
+interface SchemaDependencies {
+  accounts: Accounts;
+  sessions: Sessions;
+  users: Pick<UserStore, 'page'>;
+  /** The scopes that some role grants: a directive that names another is a fault. */
+  grantableScopes: ReadonlySet<string>;
+  /** Resolvers of your own fields. */
+  resolvers?: readonly ResolverInstance[];
+}
+
+/**
+ * Builds the schema, checks that it says who may use each root field, and makes its directives hold.
+ *
+ * @throws {SchemaError} with every fault; the server must not start then.
+ */
+export function buildSchema({ accounts, sessions, users, grantableScopes, resolvers = [] }: SchemaDependencies): GraphQLSchema {
+  const instances: ResolverInstance[] = [
+    new AuthenticationResolver(accounts, sessions),
+    new SessionResolver(sessions),
+    new UserResolver(accounts, users),
+    ...resolvers,
+  ];
+  const schema = declareSchema(new Map(instances.map((instance) => [instance.constructor, instance])));
+  checkSchema(schema, grantableScopes);
+  return enforceDirectives(schema);
+}
+
+/** The schema of Latchkey alone, as `schema/schema.graphql` shows it. */
+export function printCoreSchema(): string {
+  return printSchema(
+    declareSchema(new Map([AuthenticationResolver, SessionResolver, UserResolver].map((resolverClass) => [resolverClass, undefined]))),
+  );
+}
+
+function declareSchema(instances: ReadonlyMap<unknown, ResolverInstance | undefined>): GraphQLSchema {
+  return buildSchemaSync({
+    resolvers: [...instances.keys()] as [() => unknown],
+    container: { get: (resolverClass: unknown) => instances.get(resolverClass) },
+    directives: [...specifiedDirectives, ...authorizationDirectives],
+    // Inputs are parsed by the domain: one place, one kind of error, and no value echoed.
+    validate: false,
+  });
+}
+
+/** The schema as clients and routers read it: sorted, with descriptions and applied directives. */
+function printSchema(schema: GraphQLSchema): string {
+  return `${printSchemaWithDirectives(lexicographicSortSchema(schema))}\n`;
+}

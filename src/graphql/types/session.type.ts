@@ -1,0 +1,45 @@
+import { Field, ID, ObjectType, registerEnumType } from 'type-graphql';
+
+export enum DevicePlatform {
+  IOS = 'IOS',
+  ANDROID = 'ANDROID',
+  MACOS = 'MACOS',
+  WINDOWS = 'WINDOWS',
+  LINUX = 'LINUX',
+  WEB = 'WEB',
+  OTHER = 'OTHER',
+}
+
+registerEnumType(DevicePlatform, {
+  name: 'DevicePlatform',
+  description: 'What a device runs.',
+  valuesConfig: {
+    IOS: { description: 'iPhone and iPad.' },
+    ANDROID: { description: 'Android.' },
+    MACOS: { description: 'A Mac.' },
+    WINDOWS: { description: 'Windows.' },
+    LINUX: { description: 'Linux.' },
+    WEB: { description: 'A browser.' },
+    OTHER: { description: 'Anything else, or unknown.' },
+  },
+});
+
+@ObjectType({ description: 'A device, as it described itself when it signed in.' })
+export class Device {
+  @Field(() => String, { nullable: true, description: 'What its owner calls it.' })
+  name!: string | null;
+
+  @Field(() => DevicePlatform, { description: 'What it runs.' })
+  platform!: DevicePlatform;
+}
+
+/** A reference: its id is known, its other fields are loaded when they are asked for (`resolvers/session.resolver.ts`). */
+@ObjectType('Session', { description: 'One sign-in on one device. It lives until it is revoked, or is not refreshed for too long.' })
+export class SessionType {
+  @Field(() => ID, { description: 'A UUID: the sid claim of its access tokens.' })
+  readonly id: string;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+}

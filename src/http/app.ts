@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
+
+import type { Config } from '../config/config.js';
+import type { Logger } from '../log.js';
+import { sendHttpError } from './http-error.js';
+
+const MAX_BODY_BYTES = 64 * 1024;
+const MAX_HEADER_BYTES = 16 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** A host name or address, and perhaps a port: what a URL can be built from. */
+const HOST = /^(?:[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
+
+type HttpSettings = Pick<Config, 'corsOrigins' | 'trustProxy'>;
+
+/** Makes the HTTP server without routes: limits, headers, and one shape for every error. */
+export async function createHttpApp({ settings, log }: { settings: HttpSettings; log: Logger }): Promise<FastifyInstance> {
+  // Typed as Fastify's own, or every plugin would have to name pino's type.
+  const loggerInstance: FastifyBaseLogger = log;
+  const app = fastify({
+    loggerInstance,
+    disableRequestLogging: true,
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: REQUEST_TIMEOUT_MS },
+    trustProxy: settings.trustProxy.length > 0 ? [...settings.trustProxy] : false,
+    // Ours, never the caller's: it leads to our log.
+    requestIdHeader: false,
+    genReqId: () => randomUUID(),
+    forceCloseConnections: 'idle',
+    exposeHeadRoutes: false,
+  });
+
+  app.removeContentTypeParser('text/plain');
+
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id);
+    if (!HOST.test(request.headers.host ?? '')) return sendHttpError(reply, 400, 'The Host header is not a host.');
+    return undefined;
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    // The route, not the address: a query string may hold what should not be there.
+    const { method, id } = request;
+    log.info(
+      { requestId: id, method, route: request.routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+      'request',
+    );
+    done();
+  });
+
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status < 500) return sendHttpError(reply, status, describe(status));
+    log.error({ requestId: request.id, err: error }, 'a request failed');
+    return sendHttpError(reply, 500, 'Something went wrong here. The request id leads to the log.', { requestId: request.id });
+  });
+  app.setNotFoundHandler((_request, reply) => sendHttpError(reply, 404, 'There is nothing here. The API is at POST /graphql.'));
+
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+  });
+  if (settings.corsOrigins.length > 0) {
+    await app.register(cors, {
+      origin: [...settings.corsOrigins],
+      methods: ['POST'],
+      allowedHeaders: ['authorization', 'content-type'],
+      exposedHeaders: ['www-authenticate', 'x-request-id'],
+      maxAge: 600,
+    });
+  }
+  return app;
+}
+
+/** Fastify's own texts quote what was sent. */
+function describe(status: number): string {
+  switch (status) {
+    case 413:
+      return `The body is larger than ${String(MAX_BODY_BYTES)} bytes.`;
+    case 415:
+      return 'Send JSON, and say so: "Content-Type: application/json".';
+    default:
+      return 'The request cannot be read. Send a JSON object with "query" and "variables".';
+  }
+}

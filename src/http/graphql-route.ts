@@ -1,0 +1,71 @@
+import type { ApolloServer } from '@apollo/server';
+import { fastifyApolloHandler } from '@as-integrations/fastify';
+import type { FastifyPluginCallback, FastifyRequest } from 'fastify';
+
+import type { BuildContext, LatchkeyContext } from '../graphql/context.js';
+import { parseBearer } from '../tokens/bearer.js';
+import { sendHttpError } from './http-error.js';
+
+/** JSON in UTF-8 and nothing that a browser sends without asking first (CSRF). No white space but where RFC 9110 section 8.3.1 allows it. */
+const JSON_CONTENT_TYPE = /^application\/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?$/i;
+
+interface GraphqlRouteOptions {
+  apollo: ApolloServer<LatchkeyContext>;
+  buildContext: BuildContext;
+}
+
+/** POST /graphql (GraphQL over HTTP). Nothing else: no GET, no token in the URL, nothing cached. */
+export function graphqlRoute({ apollo, buildContext }: GraphqlRouteOptions): FastifyPluginCallback {
+  return (app, _options, done) => {
+    app.addHook('onRequest', async (request, reply) => {
+      void reply.header('cache-control', 'no-store');
+      if (request.method !== 'POST') {
+        void reply.header('allow', 'POST');
+        return sendHttpError(reply, 405, 'Send operations by POST.');
+      }
+      if (!JSON_CONTENT_TYPE.test(request.headers['content-type'] ?? '')) {
+        return sendHttpError(reply, 415, 'Send JSON, and say so: "Content-Type: application/json".');
+      }
+      if (Object.hasOwn(request.query as object, 'access_token')) {
+        void reply.header('www-authenticate', 'Bearer error="invalid_request"');
+        return sendHttpError(reply, 400, 'Send the access token in the Authorization header, never in the address.');
+      }
+      if (credentialsOf(request).kind === 'malformed') {
+        void reply.header('www-authenticate', 'Bearer error="invalid_request"');
+        return sendHttpError(reply, 400, 'Send one Authorization header, as "Bearer <access token>".');
+      }
+      return undefined;
+    });
+    app.route({
+      method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      url: '/graphql',
+      handler: fastifyApolloHandler(apollo, {
+        context: (request) =>
+          buildContext({
+            credentials: credentialsOf(request),
+            client: { ipAddress: clientAddress(request.ip), userAgent: userAgentOf(request) },
+            requestId: request.id,
+          }),
+      }),
+    });
+    done();
+  };
+}
+
+/** Node keeps only the first of several Authorization headers: the raw ones tell. */
+function credentialsOf({ raw: { rawHeaders } }: FastifyRequest) {
+  return parseBearer(rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization'));
+}
+
+/** An IPv4 address that came by an IPv6 socket is still that IPv4 address. */
+function clientAddress(ip: string): string {
+  return ip.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+}
+
+const MAX_USER_AGENT_LENGTH = 256;
+
+/** Header bytes that are no printable ASCII have no meaning (RFC 9110 section 5.5), and people will read this. */
+function userAgentOf(request: FastifyRequest): string | null {
+  const userAgent = request.headers['user-agent'];
+  return userAgent === undefined ? null : userAgent.slice(0, MAX_USER_AGENT_LENGTH).replace(/[^\x20-\x7e]/g, '?');
+}

@@ -1,0 +1,62 @@
+import './node-version.js';
+
+import { resolve } from 'node:path';
+
+// Dependencies are loaded once the version of Node is known to do.
+const { ConfigError, loadConfig } = await import('./config/config.js');
+const { ensureDevelopmentUser, withDevelopmentSecrets } = await import('./development.js');
+const { createLogger } = await import('./log.js');
+const { createServer } = await import('./server.js');
+
+type Config = ReturnType<typeof loadConfig>;
+
+async function main(): Promise<void> {
+  const config = await withDevelopmentSecrets(loadConfig(process.env));
+  const log = createLogger(config);
+  process.on('unhandledRejection', (error) => {
+    log.error({ err: error }, 'a promise was rejected and nobody looked');
+  });
+
+  const server = await createServer(config, { log });
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping) return;
+      stopping = true;
+      log.info({ signal }, 'stopping: requests in flight may finish');
+      server.close().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.error({ err: error }, 'could not stop cleanly');
+          process.exit(1);
+        },
+      );
+    });
+  }
+
+  if (config.environment === 'development') await greet(config, server);
+  else log.info({ url: server.url }, 'listening');
+}
+
+/** What someone who has just started it wants to know, the most useful first. */
+async function greet(config: Config, server: Awaited<ReturnType<typeof createServer>>): Promise<void> {
+  const { email, password } = await ensureDevelopmentUser(config, server);
+  const lines = [
+    config.graphiql ? ['GraphiQL', `${server.url}/graphiql/`] : ['GraphQL', `POST ${server.url}/graphql`],
+    ['Sign in as', email],
+    ['password', password ?? '(made with another data folder, which keeps it)'],
+    ['Data', config.databaseUrl === undefined ? resolve(config.dataDir) : 'the PostgreSQL of DATABASE_URL'],
+    ['Secrets', process.env['LATCHKEY_SECRETS'] ? 'from LATCHKEY_SECRETS' : `for development only, in ${resolve(config.dataDir)}`],
+  ];
+  process.stdout.write(`\nLatchkey is ready.\n\n${lines.map(([name = '', value = '']) => `  ${name.padEnd(11)} ${value}`).join('\n')}\n\n`);
+}
+
+main().catch((error: unknown) => {
+  // A fault that the operator can mend needs its message; any other, where it came from.
+  const text =
+    error instanceof ConfigError || !(error instanceof Error)
+      ? String(error instanceof Error ? error.message : error)
+      : (error.stack ?? error.message);
+  process.stderr.write(`Latchkey did not start.\n${text}\n`);
+  process.exit(1);
+});

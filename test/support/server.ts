@@ -1,0 +1,33 @@
+import { createServer, type ServerOverrides } from '../../src/server.js';
+import { createClient, type GraphqlClient } from './client.js';
+import { testConfig, type Variables } from './config.js';
+import { createTestDatabase } from './database.js';
+
+export interface TestServer {
+  /** Like `http://127.0.0.1:49152`. */
+  url: string;
+  graphql: GraphqlClient;
+  close(): Promise<void>;
+}
+
+interface TestServerOptions {
+  /** Keys of the configuration. With a database among them the server uses that one, and leaves it when it closes. */
+  variables?: Variables;
+  /** Objects in place of the real ones, a clock above all. */
+  overrides?: ServerOverrides;
+}
+
+/** The whole server on a free port, with a migrated database of its own. */
+export async function startTestServer({ variables = {}, overrides = {} }: TestServerOptions = {}): Promise<TestServer> {
+  const database =
+    variables.DATABASE_URL === undefined && variables.LATCHKEY_DATA_DIR === undefined ? await createTestDatabase() : undefined;
+  const server = await createServer(testConfig({ ...database?.variables, ...variables }), overrides);
+  return {
+    url: server.url,
+    graphql: createClient(server.url),
+    close: async () => {
+      await server.close();
+      await database?.drop();
+    },
+  };
+}

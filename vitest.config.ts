@@ -1,0 +1,41 @@
+import './test/support/node-version.js';
+import { availableParallelism } from 'node:os';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+
+// Vite would load graphql's ES module and Node, for the packages that need it, its CommonJS one: "from another module or realm".
+const resolve = { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] };
+
+function project(name: string, timeouts: { testTimeout: number; hookTimeout: number }): TestProjectInlineConfiguration {
+  return { resolve, test: { name, include: [`test/${name}/**/*.test.ts`], ...timeouts } };
+}
+
+const moreThan95Percent = { branches: 95.01 };
+
+export default defineConfig({
+  test: {
+    // Tests wait for the database as often as they compute; each worker may hold a pool of ten of its two hundred connections.
+    maxWorkers: Math.min(8, availableParallelism()),
+    globalSetup: 'test/support/global-setup.ts',
+    projects: [
+      project('unit', { testTimeout: 10_000, hookTimeout: 10_000 }),
+      project('integration', { testTimeout: 20_000, hookTimeout: 30_000 }),
+      project('e2e', { testTimeout: 30_000, hookTimeout: 60_000 }),
+      project('postgres', { testTimeout: 60_000, hookTimeout: 60_000 }),
+      project('browser', { testTimeout: 120_000, hookTimeout: 120_000 }),
+    ],
+    // The counts of every run, for whoever adds them up.
+    reporters: process.env['TEST_REPORT'] ? ['default', ['json', { outputFile: process.env['TEST_REPORT'] }]] : ['default'],
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      exclude: ['src/graphiql/**'],
+      reporter: ['text-summary', 'html', 'json-summary'],
+      thresholds: {
+        'src/tokens/**': moreThan95Percent,
+        'src/keys/**': moreThan95Percent,
+        'src/sessions/**': moreThan95Percent,
+        'src/authorization/**': moreThan95Percent,
+      },
+    },
+  },
+});
