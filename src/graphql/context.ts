@@ -9,13 +9,29 @@ import type { AccessTokens } from '../tokens/access-token.js';
 import type { BearerCredentials } from '../tokens/bearer.js';
 
 /** What every resolver is given: who asks, from where, and how to load what is shared. */
-export interface LatchkeyContext {
-  readonly principal: Principal;
-  readonly requestId: string;
+export class LatchkeyContext {
+  principal: Principal;
   readonly client: ClientAddress;
-  readonly loaders: Loaders;
+  readonly requestId: string;
+  private readonly dependencies: LoaderDependencies;
+  private ownLoaders: Loaders | undefined;
+
+  constructor(principal: Principal, { client, requestId }: IncomingRequest, dependencies: LoaderDependencies) {
+    this.principal = principal;
+    this.client = client;
+    this.requestId = requestId;
+    this.dependencies = dependencies;
+  }
+
+  /** Made when the first of them is used: most requests need none. */
+  get loaders(): Loaders {
+    return (this.ownLoaders ??= createLoaders(this.dependencies));
+  }
+
   /** Makes the rest of this request run as the session that it has just been given tokens of. */
-  signIn(grant: SessionGrant): void;
+  signIn(grant: SessionGrant): void {
+    this.principal = toPrincipal({ ...grant, subject: grant.userId, authTime: Math.floor(grant.authTime) });
+  }
 }
 
 /** Batched look-ups, remembered for one request. */
@@ -34,11 +50,14 @@ export interface IncomingRequest {
 
 export type BuildContext = (request: IncomingRequest) => Promise<LatchkeyContext>;
 
-interface ContextDependencies {
-  accessTokens: AccessTokens;
-  activity: SessionActivity;
+interface LoaderDependencies {
   users: Pick<UserStore, 'byIds'>;
   sessions: Pick<SessionStore, 'byIds' | 'liveByUsers'>;
+}
+
+interface ContextDependencies extends LoaderDependencies {
+  accessTokens: AccessTokens;
+  activity: SessionActivity;
   log: Logger;
 }
 
@@ -48,29 +67,15 @@ interface ContextDependencies {
  * It never throws for a bad token: `login`, `refresh` and `logout` must work whatever a client still sends along. It reads no database.
  */
 export function createContextBuilder(dependencies: ContextDependencies): BuildContext {
-  return async ({ credentials, client, requestId }) => {
-    let principal = await authenticate(dependencies, credentials, requestId);
-    let loaders: Loaders | undefined;
-    return {
-      get principal() {
-        return principal;
-      },
-      get loaders() {
-        return (loaders ??= createLoaders(dependencies));
-      },
-      requestId,
-      client,
-      signIn(grant) {
-        principal = toPrincipal({ ...grant, subject: grant.userId, authTime: Math.floor(grant.authTime) });
-      },
-    };
+  return async (request) => {
+    const principal = await authenticate(dependencies, request);
+    return new LatchkeyContext(principal, request, dependencies);
   };
 }
 
 async function authenticate(
   { accessTokens, activity, log }: ContextDependencies,
-  credentials: BearerCredentials,
-  requestId: string,
+  { credentials, requestId }: IncomingRequest,
 ): Promise<Principal> {
   if (credentials.kind === 'none') return ANONYMOUS;
   if (credentials.kind === 'malformed') return { kind: 'rejected', reason: 'TOKEN_INVALID' };
@@ -94,7 +99,7 @@ function toPrincipal(claims: { subject: string; sessionId: string; scopes: reado
   return { kind: 'authenticated', subject, sessionId, scopes: new Set(scopes), authTime };
 }
 
-function createLoaders({ users, sessions }: ContextDependencies): Loaders {
+function createLoaders({ users, sessions }: LoaderDependencies): Loaders {
   const session = new DataLoader(async (ids: readonly string[]) => inOrder(ids, await sessions.byIds(ids)));
   return {
     user: new DataLoader(async (ids: readonly string[]) => inOrder(ids, await users.byIds(ids))),

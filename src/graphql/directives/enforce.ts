@@ -9,9 +9,9 @@ import {
   isObjectType,
   type GraphQLAbstractType,
   type GraphQLArgument,
-  type GraphQLField,
   type GraphQLInputField,
   type GraphQLInputType,
+  type GraphQLObjectType,
   type GraphQLSchema,
 } from 'graphql';
 
@@ -24,6 +24,7 @@ interface PrincipalContext {
   readonly principal: Principal;
 }
 
+type AnyField = ReturnType<GraphQLObjectType['getFields']>[string];
 type Arguments = Readonly<Record<string, unknown>>;
 
 /** What else a call must meet because of what the caller supplied. */
@@ -51,7 +52,7 @@ export function enforceDirectives(schema: GraphQLSchema): GraphQLSchema {
   return schema;
 }
 
-function enforceField(field: GraphQLField<unknown, PrincipalContext>, ofParent: readonly Requirement[]): void {
+function enforceField(field: AnyField, ofParent: readonly Requirement[]): void {
   const resultType = getNamedType(field.type);
   const ofResult = isObjectType(resultType) ? requirementsOf(resultType) : [];
   const always = [...ofParent, ...requirementsOf(field), ...ofResult].filter(({ kind }) => kind !== 'public');
@@ -63,14 +64,14 @@ function enforceField(field: GraphQLField<unknown, PrincipalContext>, ofParent: 
     if (whenSupplied !== undefined) demand(whenSupplied(args), principal);
   };
   const { resolve = defaultFieldResolver, subscribe } = field;
-  field.resolve = (source, args: Arguments, context, info) => {
+  field.resolve = (source, args: Arguments, context: PrincipalContext, info) => {
     check(args, context);
-    return resolve(source, args, context, info) as unknown;
+    return resolve(source, args, context, info);
   };
   if (subscribe !== undefined) {
-    field.subscribe = (source, args: Arguments, context, info) => {
+    field.subscribe = (source, args: Arguments, context: PrincipalContext, info) => {
       check(args, context);
-      return subscribe(source, args, context, info) as unknown;
+      return subscribe(source, args, context, info);
     };
   }
 }

@@ -5,7 +5,7 @@ import type { Sessions } from '../../sessions/sessions.js';
 import type { LatchkeyContext } from '../context.js';
 import { RevokeSessionInput } from '../inputs/inputs.js';
 import { RevokeSessionPayload } from '../types/payloads.type.js';
-import { Device, DevicePlatform, SessionType } from '../types/session.type.js';
+import { Device, toDevicePlatform, SessionType } from '../types/session.type.js';
 
 /** What a session tells of itself, and how its user ends it. */
 @Resolver(() => SessionType)
@@ -26,7 +26,7 @@ export class SessionResolver {
   @FieldResolver(() => Device, { description: 'The device that signed in.' })
   async device(@Root() { id }: SessionType, @Ctx() { loaders }: LatchkeyContext): Promise<Device> {
     const { deviceName, devicePlatform } = await loaders.session.load(id);
-    return { name: deviceName, platform: devicePlatform as DevicePlatform };
+    return { name: deviceName, platform: toDevicePlatform(devicePlatform) };
   }
 
   @FieldResolver(() => GraphQLISODateTime, { description: 'When it was started by signing in.' })

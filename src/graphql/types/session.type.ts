@@ -10,6 +10,13 @@ export enum DevicePlatform {
   OTHER = 'OTHER',
 }
 
+const platforms = new Map<string, DevicePlatform>(Object.entries(DevicePlatform));
+
+/** A platform that a newer version stored is OTHER to this one. */
+export function toDevicePlatform(stored: string): DevicePlatform {
+  return platforms.get(stored) ?? DevicePlatform.OTHER;
+}
+
 registerEnumType(DevicePlatform, {
   name: 'DevicePlatform',
   description: 'What a device runs.',
