@@ -13,6 +13,8 @@ const START_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 20_000;
 const CALL_LIMIT_SECONDS = 20;
 
+const PRINTED_USER = /Sign in as +(\S+@\S+)\s+password +(\S+)/;
+
 const repository = fileURLToPath(new URL('..', import.meta.url));
 const started = performance.now();
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-smoke-'));
@@ -27,7 +29,7 @@ try {
   if (running) console.error(`--- what the server wrote ---\n${running.output}`);
   process.exitCode = 1;
 } finally {
-  if (running) signal(running.child, 'SIGKILL');
+  if (running) killGroup(running.child);
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -43,6 +45,7 @@ async function smoke() {
   const port = await freePort();
   const url = `http://localhost:${port}`;
   let server = await start(url, port);
+  check(firstPage(port).test(server.output), 'npm start does not print what README shows');
   const account = developmentUser(server.output);
 
   step(`login as ${account.email}`);
@@ -61,8 +64,8 @@ async function smoke() {
   const refused = post(url, 'refresh', { input: { refreshToken: second.refreshToken } });
   check(refused.errors?.[0]?.extensions?.code === 'INVALID_REFRESH_TOKEN', `refresh after logout answers ${JSON.stringify(refused)}`);
 
-  step('stop (SIGTERM)');
-  await stop(server);
+  step('stop (SIGTERM to npm)');
+  await stop(server, server.child.pid);
 
   step('npm start again');
   server = await start(url, port);
@@ -71,8 +74,8 @@ async function smoke() {
   const again = call(url, 'login', { input: { identifier: account.email, password: account.password } }).login;
   check(call(url, 'viewer', {}, again.accessToken).viewer.id === viewer.id, 'the user has another id');
 
-  step('stop (SIGTERM)');
-  await stop(server);
+  step('stop (Ctrl-C)');
+  await stop(server, -server.child.pid);
 }
 
 async function start(url, port) {
@@ -89,23 +92,23 @@ async function start(url, port) {
   // Not `exit`, which is npm's own: its output closes when the last process that writes to it has ended.
   child.once('close', () => (server.exited = true));
   running = server;
-  await until(`${url}/readyz answers 200`, START_LIMIT_MS, async () => {
+  await until(`${url}/readyz answers 200 and the first page is printed`, START_LIMIT_MS, async () => {
     if (server.exited) throw new Error('npm start ended before the server was ready');
-    return isReady(url);
+    return PRINTED_USER.test(server.output) && (await isReady(url));
   });
   return server;
 }
 
-async function stop(server) {
-  // As a terminal, systemd and Docker Compose do: to npm and to what npm runs.
-  signal(server.child, 'SIGTERM');
+/** To npm alone, as `kill` does; or to its whole process group, as a terminal does. */
+async function stop(server, target) {
+  process.kill(target, target > 0 ? 'SIGTERM' : 'SIGINT');
   await until('the server has ended', STOP_LIMIT_MS, () => server.exited);
   running = undefined;
 }
 
-function signal(child, name) {
+function killGroup(child) {
   try {
-    process.kill(-child.pid, name);
+    process.kill(-child.pid, 'SIGKILL');
   } catch (error) {
     if (error.code !== 'ESRCH') throw error;
   }
@@ -136,11 +139,16 @@ async function isReady(url) {
   }
 }
 
+/** What README says that is printed, where `…` stands for anything. */
+function firstPage(port) {
+  const [shown] = /^Latchkey is ready\.\n[^`]*/m.exec(readFileSync(join(folder, 'README.md'), 'utf8'));
+  const literally = shown.replaceAll('4000', port).replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+  return new RegExp(literally.replaceAll('…', '.+'));
+}
+
 /** As a reader of the terminal finds them. */
 function developmentUser(output) {
-  const email = /\S+@[\w.-]+\w/.exec(output)?.[0];
-  const password = /password\W+(\S+)/i.exec(output)?.[1];
-  if (!email || !password) throw new Error('npm start printed no e-mail and password of a development user');
+  const [, email, password] = PRINTED_USER.exec(output);
   return { email, password };
 }
 

@@ -73,3 +73,15 @@ export class AuthError extends Error {
 export function badInput(path: string, rule: string, message: string): AuthError {
   return new AuthError({ code: 'BAD_USER_INPUT', fields: [{ path, rule, message }] });
 }
+
+/**
+ * Tells whoever runs a process why it ended: what the database said, or the message of our own.
+ *
+ * The public text of an AuthError is for callers, and hides just this.
+ */
+export function explainToOperator(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof AuthError)) return error.message;
+  const cause = error.cause instanceof AggregateError ? (error.cause.errors[0] as unknown) : error.cause;
+  return [error.detail ?? error.message, ...(cause instanceof Error ? [cause.message] : [])].join(': ');
+}

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 
 // Dependencies are loaded once the version of Node is known to do.
 const { ConfigError, loadConfig } = await import('./config/config.js');
+const { AuthError, explainToOperator } = await import('./errors.js');
 const { ensureDevelopmentUser, withDevelopmentSecrets } = await import('./development.js');
 const { createLogger } = await import('./log.js');
 const { createServer } = await import('./server.js');
@@ -52,11 +53,9 @@ async function greet(config: Config, server: Awaited<ReturnType<typeof createSer
 }
 
 main().catch((error: unknown) => {
-  // A fault that the operator can mend needs its message; any other, where it came from.
-  const text =
-    error instanceof ConfigError || !(error instanceof Error)
-      ? String(error instanceof Error ? error.message : error)
-      : (error.stack ?? error.message);
+  // What the operator can mend needs its message; anything else, where it came from too.
+  const isKnown = error instanceof ConfigError || error instanceof AuthError || !(error instanceof Error);
+  const text = isKnown ? explainToOperator(error) : (error.stack ?? error.message);
   process.stderr.write(`Latchkey did not start.\n${text}\n`);
   process.exit(1);
 });

@@ -114,7 +114,9 @@ export function createAccounts({ users, hasher, policy }: AccountsOptions): Acco
 
 async function findCredential(users: UserStore, identifier: string): Promise<UserCredential | undefined> {
   if (identifier.length > MAX_IDENTIFIER_LENGTH || !identifier.isWellFormed() || identifier.includes('\0')) return undefined;
-  return identifier.includes('@') ? users.credentialByEmail(emailKey(identifier)) : users.credentialByUsername(usernameKey(identifier));
+  // As it reads once normalised: some keyboards give another character for the at sign.
+  const email = emailKey(identifier);
+  return email.includes('@') ? users.credentialByEmail(email) : users.credentialByUsername(usernameKey(identifier));
 }
 
 function refuse(parsed: readonly (object | FieldFault)[]): AuthError {

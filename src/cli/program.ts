@@ -4,6 +4,7 @@ import { Command } from 'commander';
 
 import { loadConfig, type Config } from '../config/config.js';
 import { withDevelopmentSecrets } from '../development.js';
+import { explainToOperator } from '../errors.js';
 import { createLogger } from '../log.js';
 import { printCoreSchema } from '../graphql/schema.js';
 import { openDatabase } from '../persistence/database.js';
@@ -15,7 +16,7 @@ export async function runCli(argv: readonly string[], environment: Environment):
   try {
     await createProgram(environment).parseAsync([...argv]);
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${explainToOperator(error)}\n`);
     process.exitCode = 1;
   }
 }

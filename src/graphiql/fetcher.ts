@@ -1,4 +1,5 @@
 import type { Fetcher } from '@graphiql/toolkit';
+import { Kind, parse } from 'graphql';
 import { isJsonObject, objectOrEmpty, type JsonObject } from './json.js';
 import type { Session } from './session.js';
 
@@ -19,11 +20,28 @@ export function createSessionFetcher(options: { endpoint: string; session: Sessi
     const accessToken = headers.has('authorization') ? undefined : await session.accessToken();
     if (accessToken !== undefined) headers.set('authorization', `Bearer ${accessToken}`);
 
-    const response = await options.fetch(endpoint, { method: 'POST', headers, body: JSON.stringify(params) });
+    const response = await options.fetch(endpoint, { method: 'POST', headers, body: JSON.stringify(withItsOwnName(params)) });
     const result = await readResult(response);
     session.observe(result, accessToken);
     return result;
   };
+}
+
+type Params = Parameters<Fetcher>[0];
+
+/** GraphiQL learns a moment late which operation a tab holds, and names that of the tab before until then. */
+function withItsOwnName(params: Params): Params {
+  const [operation, ...more] = operationsIn(params.query);
+  return operation === undefined || more.length > 0 ? params : { ...params, operationName: operation.name?.value ?? null };
+}
+
+function operationsIn(document: string) {
+  try {
+    return parse(document, { noLocation: true }).definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
+  } catch {
+    // The server says better what is wrong with it.
+    return [];
+  }
 }
 
 async function readResult(response: Response): Promise<JsonObject> {

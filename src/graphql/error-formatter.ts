@@ -1,5 +1,5 @@
 import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/errors';
-import { GraphQLError, Kind, print, type GraphQLFormattedError } from 'graphql';
+import { GraphQLError, isValueNode, Kind, print, type GraphQLFormattedError } from 'graphql';
 
 import { AuthError } from '../errors.js';
 
@@ -44,11 +44,13 @@ function describeGraphQLError(
     case codes.GRAPHQL_PARSE_FAILED:
       return { message: withoutQuotation(message), extensions: { code: codes.GRAPHQL_PARSE_FAILED } };
     case codes.GRAPHQL_VALIDATION_FAILED:
-      return { message: withoutValue(message), extensions: { code: codes.GRAPHQL_VALIDATION_FAILED } };
+      return { message: withoutValue(message, error), extensions: { code: codes.GRAPHQL_VALIDATION_FAILED } };
     case codes.BAD_USER_INPUT:
       return describeCoercionError(error);
+    // The last: a client that sends hashes reads it and sends the whole document instead.
     case codes.BAD_REQUEST:
     case codes.OPERATION_RESOLUTION_FAILURE:
+    case codes.PERSISTED_QUERY_NOT_SUPPORTED:
       return { message, extensions: { code: extensions['code'] } };
     default:
       return undefined;
@@ -60,10 +62,23 @@ function withoutQuotation(message: string): string {
   return `${message.replace(/\s*"[\s\S]*$/, '').replace(/[.:]$/, '')}.`;
 }
 
-/** Validation quotes a literal that does not fit its type. */
-function withoutValue(message: string): string {
-  const head = /^[^]*?(?:cannot represent|Expected value of type)[^:,]*/.exec(message)?.[0];
-  return head === undefined ? message : `${head}.`;
+/** What graphql says of a literal that does not fit its type, told anew with names of the schema alone. */
+const LITERAL_FAULTS: readonly [RegExp, (name: string) => string][] = [
+  [/^(\w+|Enum "\w+") cannot represent /, (type) => `${type} cannot represent this value.`],
+  [/^Value "\w+" does not exist in "(\w+)" enum/, (type) => `This value does not exist in the enum "${type}".`],
+  [/^Expected value of type "([\w[\]!]+)"/, (type) => `Expected a value of type "${type}".`],
+  [/^(Field "[\w.]+" of required type "[\w[\]!]+" was not provided\.)$/, (message) => message],
+];
+
+/** Validation quotes a literal that does not fit its type, and a scalar says what it likes of one. */
+function withoutValue(message: string, { nodes }: GraphQLError): string {
+  for (const [pattern, retell] of LITERAL_FAULTS) {
+    const name = pattern.exec(message)?.[1];
+    if (name !== undefined) return retell(name);
+  }
+  const [node] = nodes ?? [];
+  const isAboutLiteral = node !== undefined && isValueNode(node) && node.kind !== Kind.VARIABLE;
+  return isAboutLiteral ? 'A literal does not fit its type.' : message;
 }
 
 /** A variable that does not fit its type: graphql's message quotes the value, so it is told anew from the definition. */

@@ -8,6 +8,8 @@ import {
   Kind,
   type ASTVisitor,
   type GraphQLCompositeType,
+  type NamedTypeNode,
+  type SelectionNode,
   type SelectionSetNode,
   type ValidationContext,
   type ValidationRule,
@@ -36,47 +38,76 @@ export function createLimitRules(): ValidationRule[] {
     maxTokens: { enabled: false },
     blockFieldSuggestion: { enabled: false },
   }).protect();
-  return [...armor.validationRules, oneCredentialField];
+  return [...armor.validationRules, knownOperationType, oneCredentialField];
+}
+
+/** The schema may have no subscriptions, say. Left to execution, that would look like a fault of ours. */
+function knownOperationType(context: ValidationContext): ASTVisitor {
+  return {
+    OperationDefinition(node) {
+      if (context.getSchema().getRootType(node.operation) == null) {
+        context.reportError(new GraphQLError(`This schema has no ${node.operation}.`, { nodes: node }));
+      }
+    },
+  };
 }
 
 /** At most one credential field an operation, seen through aliases and fragments: one request is one guess. */
 export function oneCredentialField(context: ValidationContext): ASTVisitor {
+  const countIn = createCredentialCounter(context);
   return {
     OperationDefinition(operation) {
       const root = context.getSchema().getRootType(operation.operation);
-      if (root == null || countCredentialFields(context, root, operation.selectionSet, new Set()) <= 1) return;
+      if (root == null || countIn(root, operation.selectionSet) <= 1) return;
       context.reportError(new GraphQLError('An operation may hold one field that takes a credential.', { nodes: operation }));
     },
   };
 }
 
-function countCredentialFields(
-  context: ValidationContext,
-  type: GraphQLCompositeType,
-  { selections }: SelectionSetNode,
-  path: ReadonlySet<string>,
-): number {
-  let count = 0;
-  for (const selection of selections) {
-    // Two are as bad as a thousand: a bomb of fragments is not counted out.
-    if (count > 1) return count;
-    if (selection.kind === Kind.FIELD) {
-      const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[selection.name.value] : undefined;
-      if (field === undefined) continue;
-      if (field.extensions['credential'] === true) count += 1;
-      const inner = getNamedType(field.type);
-      if (selection.selectionSet !== undefined && isCompositeType(inner))
-        count += countCredentialFields(context, inner, selection.selectionSet, path);
-    } else {
-      const name = selection.kind === Kind.FRAGMENT_SPREAD ? selection.name.value : undefined;
-      if (name !== undefined && path.has(name)) continue;
-      const fragment = name === undefined ? selection : context.getFragment(name);
-      if (fragment == null || !('selectionSet' in fragment)) continue;
-      const condition = fragment.typeCondition === undefined ? type : context.getSchema().getType(fragment.typeCondition.name.value);
-      if (isCompositeType(condition)) {
-        count += countCredentialFields(context, condition, fragment.selectionSet, name === undefined ? path : new Set(path).add(name));
+/** Counts the credential fields of selections, up to two: two are as bad as a thousand. */
+function createCredentialCounter(context: ValidationContext): (type: GraphQLCompositeType, selections: SelectionSetNode) => number {
+  // Each fragment is counted once, however often it is spread: a bomb of fragments would take for ever to write out.
+  const countOfFragment = new Map<string, number>();
+
+  const countFragment = (name: string): number => {
+    const known = countOfFragment.get(name);
+    if (known !== undefined) return known;
+    // A fragment that holds itself adds nothing by that; another rule refuses it.
+    countOfFragment.set(name, 0);
+    const fragment = context.getFragment(name);
+    const count = fragment == null ? 0 : countUnder(fragment.typeCondition, fragment.selectionSet);
+    countOfFragment.set(name, count);
+    return count;
+  };
+
+  const countUnder = (condition: NamedTypeNode, selections: SelectionSetNode): number => {
+    const type = context.getSchema().getType(condition.name.value);
+    return isCompositeType(type) ? countIn(type, selections) : 0;
+  };
+
+  const countSelection = (type: GraphQLCompositeType, selection: SelectionNode): number => {
+    switch (selection.kind) {
+      case Kind.FRAGMENT_SPREAD:
+        return countFragment(selection.name.value);
+      case Kind.INLINE_FRAGMENT:
+        return selection.typeCondition === undefined
+          ? countIn(type, selection.selectionSet)
+          : countUnder(selection.typeCondition, selection.selectionSet);
+      case Kind.FIELD: {
+        const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[selection.name.value] : undefined;
+        if (field === undefined) return 0;
+        const own = field.extensions['credential'] === true ? 1 : 0;
+        const inner = getNamedType(field.type);
+        return selection.selectionSet !== undefined && isCompositeType(inner) ? own + countIn(inner, selection.selectionSet) : own;
       }
     }
-  }
-  return count;
+  };
+
+  const countIn = (type: GraphQLCompositeType, { selections }: SelectionSetNode): number => {
+    let count = 0;
+    for (const selection of selections) count = Math.min(2, count + countSelection(type, selection));
+    return count;
+  };
+
+  return countIn;
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
@@ -6,7 +7,7 @@ import fastify, { LogController, type FastifyBaseLogger, type FastifyError, type
 
 import type { Config } from '../config/config.js';
 import type { Logger } from '../log.js';
-import { sendHttpError } from './http-error.js';
+import { bareHttpError, CONTENT_SECURITY_POLICY, rawHttpError, sendHttpError } from './http-error.js';
 
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -14,6 +15,9 @@ const REQUEST_TIMEOUT_MS = 30_000;
 
 /** A host name or address, and perhaps a port: what a URL can be built from. */
 const HOST = /^(?:[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
+
+/** What Node's parser says, where it is not 400. */
+const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 
 type HttpSettings = Pick<Config, 'corsOrigins' | 'trustProxy'>;
 
@@ -33,14 +37,36 @@ export async function createHttpApp({ settings, log }: { settings: HttpSettings;
     genReqId: () => randomUUID(),
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
+    // Fastify's own answers to what cannot be routed or parsed quote it, and have neither our shape nor our headers.
+    frameworkErrors: (_error, _request, reply) => {
+      const { headers, body } = bareHttpError(400, 'The address cannot be decoded.');
+      reply.raw.writeHead(400, headers).end(body);
+    },
+    clientErrorHandler: (error, socket) => {
+      const status = CLIENT_ERROR_STATUS[error.code] ?? 400;
+      if (socket.writable) socket.end(rawHttpError(status, describe(status)), () => socket.destroy());
+      else socket.destroy();
+    },
   });
 
   app.removeContentTypeParser('text/plain');
 
+  // Before any hook that may answer: headers are for errors too.
+  await app.register(helmet, { contentSecurityPolicy: false });
   app.addHook('onRequest', async (request, reply) => {
-    void reply.header('x-request-id', request.id);
-    if (!HOST.test(request.headers.host ?? '')) return sendHttpError(reply, 400, 'The Host header is not a host.');
+    void reply.header('x-request-id', request.id).header('content-security-policy', CONTENT_SECURITY_POLICY);
+    if (!isOneHost(request.raw)) return sendHttpError(reply, 400, 'Send one Host header, and a host in it.');
     return undefined;
+  });
+  let isClosing = false;
+  app.addHook('preClose', (done) => {
+    isClosing = true;
+    done();
+  });
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    // Or a client that keeps its connection would hold up the end until it is cut off.
+    if (isClosing) void reply.header('connection', 'close');
+    done();
   });
   app.addHook('onResponse', (request, reply, done) => {
     // The route, not the address: a query string may hold what should not be there.
@@ -60,9 +86,6 @@ export async function createHttpApp({ settings, log }: { settings: HttpSettings;
   });
   app.setNotFoundHandler((_request, reply) => sendHttpError(reply, 404, 'There is nothing here. The API is at POST /graphql.'));
 
-  await app.register(helmet, {
-    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
-  });
   if (settings.corsOrigins.length > 0) {
     await app.register(cors, {
       origin: [...settings.corsOrigins],
@@ -75,9 +98,19 @@ export async function createHttpApp({ settings, log }: { settings: HttpSettings;
   return app;
 }
 
+/** Node keeps the first of several Host headers, and a proxy in front may have kept the last. */
+function isOneHost({ headers, rawHeaders }: IncomingMessage): boolean {
+  const count = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
+  return count === 1 && HOST.test(headers.host ?? '');
+}
+
 /** Fastify's own texts quote what was sent. */
 function describe(status: number): string {
   switch (status) {
+    case 408:
+      return 'The request did not arrive in time.';
+    case 431:
+      return `The headers are larger than ${String(MAX_HEADER_BYTES)} bytes.`;
     case 413:
       return `The body is larger than ${String(MAX_BODY_BYTES)} bytes.`;
     case 415:

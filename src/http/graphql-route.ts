@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 import type { ApolloServer } from '@apollo/server';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyPluginCallback, FastifyRequest } from 'fastify';
@@ -8,6 +10,9 @@ import { sendHttpError } from './http-error.js';
 
 /** JSON in UTF-8 and nothing that a browser sends without asking first (CSRF). No white space but where RFC 9110 section 8.3.1 allows it. */
 const JSON_CONTENT_TYPE = /^application\/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?$/i;
+
+/** An Accept header that one of our two media types meets. Apollo would find out when the operation has run. */
+const ACCEPTABLE = /(?:^|[\s,])(?:\*\/\*|application\/(?:\*|json|graphql-response\+json))(?=$|[\s;,])/i;
 
 interface GraphqlRouteOptions {
   apollo: ApolloServer<LatchkeyContext>;
@@ -26,6 +31,9 @@ export function graphqlRoute({ apollo, buildContext }: GraphqlRouteOptions): Fas
       if (!JSON_CONTENT_TYPE.test(request.headers['content-type'] ?? '')) {
         return sendHttpError(reply, 415, 'Send JSON, and say so: "Content-Type: application/json".');
       }
+      if (!ACCEPTABLE.test(request.headers.accept ?? '*/*')) {
+        return sendHttpError(reply, 406, 'The answer is application/graphql-response+json or application/json.');
+      }
       if (Object.hasOwn(request.query as object, 'access_token')) {
         void reply.header('www-authenticate', 'Bearer error="invalid_request"');
         return sendHttpError(reply, 400, 'Send the access token in the Authorization header, never in the address.');
@@ -37,7 +45,7 @@ export function graphqlRoute({ apollo, buildContext }: GraphqlRouteOptions): Fas
       return undefined;
     });
     app.route({
-      method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'],
       url: '/graphql',
       handler: fastifyApolloHandler(apollo, {
         context: (request) =>
@@ -57,9 +65,10 @@ function credentialsOf({ raw: { rawHeaders } }: FastifyRequest) {
   return parseBearer(rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization'));
 }
 
-/** An IPv4 address that came by an IPv6 socket is still that IPv4 address. */
-function clientAddress(ip: string): string {
-  return ip.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+/** An IPv4 address that came by an IPv6 socket is still that IPv4 address. What a proxy passes on may be no address at all. */
+function clientAddress(ip: string): string | null {
+  const address = ip.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+  return isIP(address) === 0 ? null : address;
 }
 
 const MAX_USER_AGENT_LENGTH = 256;

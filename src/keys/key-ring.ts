@@ -50,7 +50,8 @@ type UsableKey = ReturnType<KeyRing['signingKey']>;
 /** Makes the ring of signing keys: the database keeps them, each replica holds them in memory. */
 export function createKeyRing({ store, secrets, algorithm, clock, log }: KeyRingOptions): KeyRing {
   let keys: ReadonlyMap<string, SigningKey> = new Map();
-  let loadedAt: number | undefined;
+  let isLoaded = false;
+  let reloadedAt: number | undefined;
   let reloading: Promise<void> | undefined;
 
   const isCurrent = (key: SigningKey) => key.expiresAt === null || key.expiresAt.getTime() > clock.now();
@@ -66,7 +67,7 @@ export function createKeyRing({ store, secrets, algorithm, clock, log }: KeyRing
   const readStore = async () => {
     const opened = await Promise.all((await store.list()).map((stored) => openSigningKey(secrets, stored)));
     keys = new Map(opened.map((key) => [key.kid, key]));
-    loadedAt = clock.now();
+    isLoaded = true;
   };
 
   const load = async () => {
@@ -82,6 +83,7 @@ export function createKeyRing({ store, secrets, algorithm, clock, log }: KeyRing
     reloading ??= readStore().finally(() => (reloading = undefined));
     try {
       await reloading;
+      reloadedAt = clock.now();
     } catch (error) {
       throw new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'an unknown kid, and the signing keys cannot be reloaded', { cause: error });
     }
@@ -90,7 +92,7 @@ export function createKeyRing({ store, secrets, algorithm, clock, log }: KeyRing
   return {
     load,
     get isLoaded() {
-      return loadedAt !== undefined;
+      return isLoaded;
     },
     signingKey() {
       const key = newestUsable();
@@ -98,7 +100,8 @@ export function createKeyRing({ store, secrets, algorithm, clock, log }: KeyRing
       return key;
     },
     async verificationKey(kid) {
-      if (!keys.has(kid) && (loadedAt === undefined || clock.now() - loadedAt >= RELOAD_INTERVAL_MS)) await reload();
+      // The first load does not count: another replica may have stored its key a moment after.
+      if (!keys.has(kid) && (reloadedAt === undefined || clock.now() - reloadedAt >= RELOAD_INTERVAL_MS)) await reload();
       const key = keys.get(kid);
       return key !== undefined && isCurrent(key) ? key : undefined;
     },

@@ -230,12 +230,13 @@ export function createSessionStore(db: Database): SessionStore {
     },
 
     async revokeAll(userId, { except, reason }) {
+      // The sessions through the user's row, so that it is locked first: every statement that locks both does so in this order, or they deadlock.
       await db.query(
         `WITH moved AS (
-           UPDATE user_account SET security_version = security_version + 1 WHERE id = $1
+           UPDATE user_account SET security_version = security_version + 1 WHERE id = $1 RETURNING id
          )
-         UPDATE session SET revoked_at = now(), revoked_reason = $3
-          WHERE user_id = $1 AND id IS DISTINCT FROM $2::uuid AND revoked_at IS NULL`,
+         UPDATE session s SET revoked_at = now(), revoked_reason = $3
+           FROM moved m WHERE s.user_id = m.id AND s.id IS DISTINCT FROM $2::uuid AND s.revoked_at IS NULL`,
         [userId, except, reason],
       );
     },

@@ -100,14 +100,15 @@ export function createUserStore(db: Database): UserStore {
     },
 
     async changePassword(userId, hashes, end) {
+      // The user's row before the sessions, as everywhere: CTEs that do not build on each other run in no order to rely on.
       const rows = await db.query(
         `WITH changed AS (
            UPDATE credential SET password_hash = $3, updated_at = now() WHERE user_id = $1 AND password_hash = $2 RETURNING user_id
          ), moved AS (
-           UPDATE user_account u SET security_version = security_version + 1 FROM changed c WHERE u.id = c.user_id AND $4
+           UPDATE user_account u SET security_version = security_version + 1 FROM changed c WHERE u.id = c.user_id AND $4 RETURNING u.id
          ), ended AS (
            UPDATE session s SET revoked_at = now(), revoked_reason = $6
-             FROM changed c WHERE s.user_id = c.user_id AND $4 AND s.id IS DISTINCT FROM $5::uuid AND s.revoked_at IS NULL
+             FROM moved m WHERE s.user_id = m.id AND s.id IS DISTINCT FROM $5::uuid AND s.revoked_at IS NULL
          )
          SELECT 1 FROM changed`,
         [userId, hashes.old, hashes.new, end !== undefined, end?.except ?? null, end?.reason ?? null],

@@ -62,7 +62,8 @@ export function createSessionActivity({ sessions, clock, log }: { sessions: Sess
       const last = reported.get(sighting.sessionId);
       const now = clock.now();
       if (last !== undefined && last.generation >= sighting.generation && now - last.at < QUIET_INTERVAL_MS) return;
-      reported.set(sighting.sessionId, { generation: sighting.generation, at: now });
+      // An older token that is still in use does not make the newest generation news again.
+      reported.set(sighting.sessionId, { generation: Math.max(sighting.generation, last?.generation ?? 0), at: now });
       note(sighting);
     },
     flush,

@@ -41,8 +41,13 @@ export interface AccessTokenClaims {
   expiresAt: number;
 }
 
-export type AccessTokenVerdict =
-  { kind: 'verified'; claims: AccessTokenClaims } | { kind: 'rejected'; reason: 'TOKEN_INVALID' | 'TOKEN_EXPIRED'; detail: string };
+interface Rejected {
+  kind: 'rejected';
+  reason: 'TOKEN_INVALID' | 'TOKEN_EXPIRED';
+  detail: string;
+}
+
+export type AccessTokenVerdict = { kind: 'verified'; claims: AccessTokenClaims } | Rejected;
 
 export interface AccessTokens {
   /** Signs the claims as a JWT after RFC 9068; `exp` is the claims' own. */
@@ -52,13 +57,21 @@ export interface AccessTokens {
    *
    * Checks, in order: at most 4 KiB; three segments of canonical base64url; `typ` at+jwt; an algorithm of the fixed list, which must be the
    * key's own; no header parameter but `alg`, `typ` and `kid`; a key of our ring; the signature; `iss`, `aud`, `exp`, `nbf` and `iat`, within
-   * the clock tolerance; each claim's type. A token that passed is remembered until its `exp`, which is checked each time all the same.
+   * the clock tolerance; each claim's type. A token that passed is remembered until its `exp`; that, and whether its key is still in the ring,
+   * is checked each time all the same.
    *
    * It does not check whether the session or the user still stand: the revocation feed does.
    *
    * @throws {AuthError} SERVICE_UNAVAILABLE when the token names a key that cannot be looked up just now.
    */
   verify(token: string): Promise<AccessTokenVerdict>;
+}
+
+/** A token that passed, and the key that it passed with. */
+interface Verified {
+  kind: 'verified';
+  claims: AccessTokenClaims;
+  kid: string;
 }
 
 type Settings = Pick<Config, 'issuer' | 'audience' | 'clientId' | 'clockToleranceSeconds' | 'tokenCacheEntries'>;
@@ -90,15 +103,15 @@ const payloadSchema = z
 
 export function createAccessTokens({ keys, clock, settings }: { keys: KeyRing; clock: Clock; settings: Settings }): AccessTokens {
   const { issuer, audience, clientId, clockToleranceSeconds } = settings;
-  const verified =
-    settings.tokenCacheEntries > 0 ? new LRUCache<string, AccessTokenClaims>({ max: settings.tokenCacheEntries }) : undefined;
+  const remembered = settings.tokenCacheEntries > 0 ? new LRUCache<string, Verified>({ max: settings.tokenCacheEntries }) : undefined;
 
-  const hasExpired = (claims: AccessTokenClaims) => claims.expiresAt + clockToleranceSeconds <= clock.now() / 1000;
+  const stillStands = async ({ claims, kid }: Verified) =>
+    claims.expiresAt + clockToleranceSeconds > clock.now() / 1000 && (await keys.verificationKey(kid)) !== undefined;
 
-  const verifyAfresh = async (token: string): Promise<AccessTokenVerdict> => {
+  const verifyAfresh = async (token: string): Promise<Verified | Rejected> => {
     if (!isStrictCompactForm(token)) return invalid('not three segments of canonical base64url');
     try {
-      const { payload } = await jwtVerify(token, (header) => findKey(keys, header), {
+      const { payload, protectedHeader } = await jwtVerify(token, (header) => findKey(keys, header), {
         algorithms: [...SIGNING_ALGORITHMS],
         typ: TYPE,
         issuer,
@@ -111,7 +124,8 @@ export function createAccessTokens({ keys, clock, settings }: { keys: KeyRing; c
       if (!parsed.success)
         return invalid(`a claim of the wrong type: ${parsed.error.issues.map((issue) => issue.path.join('.')).join(', ')}`);
       if (parsed.data.issuedAt > clock.now() / 1000 + clockToleranceSeconds) return invalid('issued in the future');
-      return { kind: 'verified', claims: parsed.data };
+      // findKey has seen to it that there is one.
+      return { kind: 'verified', claims: parsed.data, kid: String(protectedHeader.kid) };
     } catch (error) {
       if (error instanceof joseErrors.JWTExpired) return expired;
       // Never the error whole: it carries the payload.
@@ -144,22 +158,21 @@ export function createAccessTokens({ keys, clock, settings }: { keys: KeyRing; c
       if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) return invalid('longer than 4 KiB');
       // The whole token is the key: a token that differs in one bit is another token.
       const cacheKey = sha256(token).toString('base64');
-      const known = verified?.get(cacheKey);
-      if (known !== undefined) {
-        if (!hasExpired(known)) return { kind: 'verified', claims: known };
-        verified?.delete(cacheKey);
-        return expired;
+      const known = remembered?.get(cacheKey);
+      const verdict = known !== undefined && (await stillStands(known)) ? known : await verifyAfresh(token);
+      if (verdict.kind === 'rejected') {
+        remembered?.delete(cacheKey);
+        return verdict;
       }
-      const verdict = await verifyAfresh(token);
-      if (verdict.kind === 'verified') verified?.set(cacheKey, verdict.claims);
-      return verdict;
+      remembered?.set(cacheKey, verdict);
+      return { kind: 'verified', claims: verdict.claims };
     },
   };
 }
 
-const expired: AccessTokenVerdict = { kind: 'rejected', reason: 'TOKEN_EXPIRED', detail: 'past exp' };
+const expired: Rejected = { kind: 'rejected', reason: 'TOKEN_EXPIRED', detail: 'past exp' };
 
-function invalid(detail: string): AccessTokenVerdict {
+function invalid(detail: string): Rejected {
   return { kind: 'rejected', reason: 'TOKEN_INVALID', detail };
 }
 

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { operation } from '../support/client.js';
 import { startTestServer, type TestServer } from '../support/server.js';
 
@@ -19,7 +19,7 @@ let faults: string[];
 
 beforeAll(async () => {
   browser = await launchChromium();
-  server = await startTestServer();
+  server = await startTestServer({ variables: { LATCHKEY_GRAPHIQL: 'true' } });
   const device = { name: "Ada's phone", platform: 'IOS' };
   const { errors } = await server.graphql(operation('register'), { input: { email: EMAIL, password: PASSWORD, device } });
   expect(errors).toEqual([]);
@@ -67,13 +67,13 @@ describe('GraphiQL', () => {
 
     await openTab('Viewer');
     const sent = page.waitForRequest((request) => request.postData()?.includes('query Viewer') === true);
-    await runUntilAnswered(`"email": "${EMAIL}"`);
+    await runOperation(`"email": "${EMAIL}"`);
     expect((await sent).headers()['authorization']).toMatch(/^Bearer eyJ/);
     if (SCREENSHOT_PATH) await page.screenshot({ path: SCREENSHOT_PATH });
 
     await page.getByRole('button', { name: 'Log out' }).click();
     await text('Logged out.').waitFor();
-    await runUntilAnswered('"code": "UNAUTHENTICATED"');
+    await runOperation('"code": "UNAUTHENTICATED"');
   });
 
   it('says that a password is wrong, and leaves the user signed out', async () => {
@@ -103,16 +103,16 @@ describe('GraphiQL', () => {
   it('takes over the session that an operation in the editor opens, and a refresh by hand', async () => {
     await openTab('Login');
     await pasteVariables({ input: { identifier: EMAIL, password: PASSWORD } });
-    await runUntilAnswered('"accessToken"');
+    await runOperation('"accessToken"');
     await text('Signed in').waitFor();
 
     await openTab('Viewer');
-    await runUntilAnswered(`"email": "${EMAIL}"`);
+    await runOperation(`"email": "${EMAIL}"`);
 
     const refreshed = page.waitForResponse((response) => response.request().postData()?.includes('mutation Refresh') === true);
     await page.getByRole('button', { name: 'Refresh now' }).click();
     expect(await (await refreshed).json()).toMatchObject({ data: { refresh: { user: { email: EMAIL } } } });
-    await runUntilAnswered(`"email": "${EMAIL}"`);
+    await runOperation(`"email": "${EMAIL}"`);
   });
 });
 
@@ -161,16 +161,9 @@ async function pasteVariables(variables: object): Promise<void> {
   }, JSON.stringify(variables));
 }
 
-/** GraphiQL takes a moment to learn which operation a tab holds and shows no sign of it, so a run that came too early is repeated. */
-async function runUntilAnswered(expected: string): Promise<void> {
-  const response = page.locator('.graphiql-response .view-lines', { hasText: expected });
-  await vi.waitFor(
-    async () => {
-      await page.getByRole('button', { name: 'Execute query' }).click();
-      await response.waitFor({ timeout: 3000 });
-    },
-    { timeout: 30_000, interval: 100 },
-  );
+async function runOperation(expected: string): Promise<void> {
+  await page.getByRole('button', { name: 'Execute query' }).click();
+  await page.locator('.graphiql-response .view-lines', { hasText: expected }).waitFor();
 }
 
 async function everythingStored(): Promise<string> {

@@ -12,6 +12,8 @@ const defaults: Variables = {
   LATCHKEY_ARGON2_MEMORY_KIB: '7168',
   LATCHKEY_ARGON2_ITERATIONS: '1',
   LATCHKEY_LOG_LEVEL: 'silent',
+  // The page needs a build, and the API does not.
+  LATCHKEY_GRAPHIQL: 'false',
 };
 
 /** The configuration as `main.ts` would read it, with cheap passwords, a fixed secret and a silent log. */

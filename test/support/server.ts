@@ -1,3 +1,4 @@
+import type { Accounts } from '../../src/accounts/accounts.js';
 import { createServer, type ServerOverrides } from '../../src/server.js';
 import { createClient, type GraphqlClient } from './client.js';
 import { testConfig, type Variables } from './config.js';
@@ -7,6 +8,8 @@ export interface TestServer {
   /** Like `http://127.0.0.1:49152`. */
   url: string;
   graphql: GraphqlClient;
+  /** For what no operation does: making the first administrator. */
+  accounts: Accounts;
   close(): Promise<void>;
 }
 
@@ -25,6 +28,7 @@ export async function startTestServer({ variables = {}, overrides = {} }: TestSe
   return {
     url: server.url,
     graphql: createClient(server.url),
+    accounts: server.accounts,
     close: async () => {
       await server.close();
       await database?.drop();

@@ -73,6 +73,9 @@ function directiveFaults(schema: GraphQLSchema, { location, element }: Place): s
     if (definition == null) return [`@${name} is not a directive of this schema`];
     if (specifiedDirectives.some((specified) => specified.name === name)) return [];
     if (!definition.locations.includes(location)) return [`@${name} does not belong on ${location}`];
+    // An argument that nobody reads may have been meant to ask for more: @authenticated(requires: ADMIN).
+    const unread = applied.arguments?.find((given) => !definition.args.some((arg) => arg.name === given.name.value));
+    if (unread !== undefined) return [`@${name} is malformed: it has no argument "${unread.name.value}"`];
     try {
       requirementsOf({ astNode: { directives: [applied] } });
       return [];

@@ -12,7 +12,7 @@ export class UserType {
 }
 
 @ObjectType({ description: 'Where a page begins and ends (Relay cursor connections).' })
-export class PageInfo {
+class PageInfo {
   @Field(() => Boolean, { description: 'Whether users follow after endCursor.' })
   hasNextPage!: boolean;
 
@@ -27,7 +27,7 @@ export class PageInfo {
 }
 
 @ObjectType({ description: 'A user on a page.' })
-export class UserEdge {
+class UserEdge {
   @Field(() => String, { description: 'Marks this place in the list.' })
   cursor!: string;
 

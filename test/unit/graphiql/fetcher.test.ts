@@ -1,10 +1,17 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createSessionFetcher } from '../../../src/graphiql/fetcher.js';
+import { createSessionFetcher, type SessionFetcher } from '../../../src/graphiql/fetcher.js';
 import { FakeServer, tokens } from './fake-server.js';
 
-const VIEWER = { query: '{ viewer { id } }' };
+const VIEWER = { query: '{ viewer { id } }', operationName: null };
 
-async function run(options: { isSignedIn: boolean; headers?: Record<string, string>; response?: Response }) {
+interface Run {
+  isSignedIn: boolean;
+  params?: Parameters<SessionFetcher>[0];
+  headers?: Record<string, string>;
+  response?: Response;
+}
+
+async function run(options: Run) {
   const server = new FakeServer();
   if (options.isSignedIn) {
     server.answers(tokens('1'));
@@ -12,7 +19,7 @@ async function run(options: { isSignedIn: boolean; headers?: Record<string, stri
   }
   const fetch = vi.fn<typeof globalThis.fetch>(() => Promise.resolve(options.response ?? Response.json({ data: {} })));
   const fetcher = createSessionFetcher({ endpoint: '/graphql', session: server.session, fetch });
-  const result = await fetcher(VIEWER, { headers: options.headers ?? {} });
+  const result = await fetcher(options.params ?? VIEWER, { headers: options.headers ?? {} });
   const sent = fetch.mock.calls[0]?.[1];
   return { result, session: server.session, headers: new Headers(sent?.headers), body: sent?.body };
 }
@@ -33,6 +40,16 @@ describe('what the editor runs', () => {
   it("leaves an Authorization of the user's own as it is, however it is spelt", async () => {
     const { headers } = await run({ isSignedIn: true, headers: { AUTHORIZATION: 'Bearer mine' } });
     expect(headers.get('authorization')).toBe('Bearer mine');
+  });
+
+  it.each([
+    ['query Viewer { viewer { id } }', 'Login', 'Viewer'],
+    ['{ viewer { id } }', 'Login', null],
+    ['query A { viewer { id } } query B { viewer { id } }', 'B', 'B'],
+    ['query A { viewer', 'A', 'A'],
+  ])('runs the only operation of %j although the editor names %s', async (query, operationName, expected) => {
+    const { body } = await run({ isSignedIn: false, params: { query, operationName } });
+    expect(await new Response(body).json()).toEqual({ query, operationName: expected });
   });
 
   it('tells the session what it was answered', async () => {

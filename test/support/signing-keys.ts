@@ -1,0 +1,42 @@
+import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+
+import { unseal } from '../../src/crypto/seal.js';
+import type { SecretRing } from '../../src/crypto/secret-ring.js';
+import type { SigningKeyStore } from '../../src/keys/key-ring.js';
+import type { StoredSigningKey } from '../../src/keys/signing-key.js';
+
+export interface MemorySigningKeyStore extends SigningKeyStore {
+  rows: StoredSigningKey[];
+  /** How often it was read. */
+  reads: number;
+  /** Thrown by every read while it is set. */
+  failure: Error | undefined;
+}
+
+/** The table of signing keys, kept in memory, with what `signing-key.store.ts` promises. */
+export function createMemorySigningKeyStore(rows: StoredSigningKey[] = []): MemorySigningKeyStore {
+  return {
+    rows: [...rows],
+    reads: 0,
+    failure: undefined,
+    async list() {
+      this.reads += 1;
+      if (this.failure !== undefined) throw this.failure;
+      return [...this.rows];
+    },
+    async insertUnlessPresent(key, unusableKids) {
+      const isPresent = this.rows.some(
+        (row) => row.algorithm === key.algorithm && row.expiresAt === null && !unusableKids.includes(row.kid),
+      );
+      if (!isPresent) this.rows.push(key);
+    },
+  };
+}
+
+/** Both halves of a stored key as Node's own key objects: what tests forge with, apart from jose. */
+export function keyPairOf(ring: SecretRing, stored: StoredSigningKey): { privateKey: KeyObject; publicKey: KeyObject } {
+  const plaintext = unseal(ring, { secretId: stored.secretId, bytes: stored.sealedPrivateJwk }, stored.kid);
+  if (plaintext === undefined) throw new Error('The ring does not open this key.');
+  const privateKey = createPrivateKey({ key: JSON.parse(plaintext.toString()) as JsonWebKey, format: 'jwk' });
+  return { privateKey, publicKey: createPublicKey(privateKey) };
+}
