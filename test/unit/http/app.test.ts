@@ -58,7 +58,7 @@ describe('the HTTP server', () => {
     expect(recorded.written.join('')).not.toContain(CANARY);
   });
 
-  it.each(['a b', '[', '', 'a/b', 'h'.repeat(300)])('refuses %j for a host', async (host) => {
+  it.each(['a b', '[', 'a/b', 'h'.repeat(300)])('refuses %j for a host', async (host) => {
     expect((await app.inject({ url: '/ok', headers: { host } })).statusCode).toBe(400);
   });
 });
