@@ -5,7 +5,7 @@
  */
 const rows = [
   [{ name: 'entry', path: '^src/(main|node-version|development)\\.ts$|^src/cli/' }],
-  [{ name: 'server', path: '^src/server\\.ts$' }],
+  [{ name: 'server', path: '^src/(server|core)\\.ts$' }],
   [{ name: 'http', path: '^src/http/' }],
   [{ name: 'graphql', path: '^src/graphql/' }],
   [
@@ -21,7 +21,7 @@ const rows = [
     { name: 'keys', path: '^src/keys/', mayImport: ['crypto'] },
     { name: 'crypto', path: '^src/crypto/', mayImport: [] },
   ],
-  [{ name: 'base', path: '^src/config/|^src/(errors|clock|log)\\.ts$' }],
+  [{ name: 'base', path: '^src/config/|^src/(errors|clock|log|metrics|periodic)\\.ts$' }],
 ];
 
 /** The exploration page: bundled by Vite for a browser, served as files, imported by nobody. */

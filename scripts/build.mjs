@@ -2,7 +2,7 @@
 // Plain JavaScript, so that any Node that npm finds can run it.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -38,7 +38,8 @@ function build() {
   // A file whose source is gone must not be left to run.
   rmSync(dist, { recursive: true, force: true });
   for (const step of steps) run(step);
-  mkdirSync(dist, { recursive: true });
+  // npx makes a command executable when it links it, and not again when it is built anew.
+  chmodSync(join(dist, 'cli/main.js'), 0o755);
   writeFileSync(stamp, fingerprint);
 }
 

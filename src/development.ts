@@ -8,6 +8,7 @@ import type { LatchkeyServer } from './server.js';
 
 const DEVELOPMENT_EMAIL = 'dev@latchkey.localhost';
 const ROLES = ['user', 'admin'];
+const THIS_MACHINE = { subject: null, ipAddress: null, userAgent: null };
 
 export interface DevelopmentUser {
   email: string;
@@ -26,10 +27,10 @@ export async function withDevelopmentSecrets(config: Config): Promise<Config> {
 export async function ensureDevelopmentUser(config: Config, { accounts }: LatchkeyServer): Promise<DevelopmentUser> {
   const password = await keep(config.dataDir, 'development-password', () => randomBytes(18).toString('base64url'));
   try {
-    await accounts.register({ email: DEVELOPMENT_EMAIL, username: 'dev', password }, ROLES);
+    await accounts.register({ email: DEVELOPMENT_EMAIL, username: 'dev', password }, THIS_MACHINE, ROLES);
   } catch (error) {
     if (!(error instanceof AuthError) || error.fault.code !== 'CONFLICT') throw error;
-    const isOurs = await accounts.authenticate(DEVELOPMENT_EMAIL, password).then(
+    const isOurs = await accounts.authenticate(DEVELOPMENT_EMAIL, password, THIS_MACHINE).then(
       () => true,
       () => false,
     );

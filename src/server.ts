@@ -1,30 +1,29 @@
 import { fileURLToPath } from 'node:url';
 
-import { createAccounts, type Accounts } from './accounts/accounts.js';
-import { createPasswordPolicy } from './accounts/password-policy.js';
+import type { Accounts } from './accounts/accounts.js';
 import { systemClock, type Clock } from './clock.js';
 import type { Config } from './config/config.js';
-import { createPasswordHasher } from './crypto/password-hasher.js';
-import { createSecretRing } from './crypto/secret-ring.js';
+import { createCore, type Core } from './core.js';
 import { createApolloServer } from './graphql/apollo-server.js';
 import { createContextBuilder } from './graphql/context.js';
-import { buildSchema, type ResolverInstance } from './graphql/schema.js';
+import { buildSchema, operationNamesOf, type ResolverInstance } from './graphql/schema.js';
 import { createHttpApp } from './http/app.js';
 import { graphiqlRoute } from './http/graphiql-route.js';
 import { graphqlRoute } from './http/graphql-route.js';
 import { healthRoutes } from './http/health.js';
+import { listenForMetrics } from './http/metrics-server.js';
 import { wellKnownRoutes } from './http/well-known.js';
-import { createKeyRing } from './keys/key-ring.js';
 import { createLogger, type Logger } from './log.js';
+import { repeat } from './periodic.js';
 import { openDatabase, type Database } from './persistence/database.js';
-import { createSessionStore } from './persistence/session.store.js';
-import { createSigningKeyStore } from './persistence/signing-key.store.js';
-import { createUserStore, type UserStore } from './persistence/user.store.js';
-import { createSessionActivity } from './sessions/activity.js';
-import { createSessions } from './sessions/sessions.js';
-import { createAccessTokens } from './tokens/access-token.js';
+import { REVOCATION_CHANNEL } from './persistence/revocation.store.js';
 
 const GRAPHIQL_ASSETS = fileURLToPath(new URL('../dist/graphiql', import.meta.url));
+/** For polling revocations, for listening, and for looking up a session when the feed is stale. */
+const RESERVED_CONNECTIONS = 3;
+/** A poll that is not answered by then is lost, and the next one is wanted: revocations must hold again soon after a network has healed. */
+const RESERVED_TIMEOUT_MS = 2000;
+const HOUSEKEEPING_INTERVAL_MS = 60_000;
 
 /** What a test, or an application that embeds Latchkey, may bring of its own. */
 export interface ServerOverrides {
@@ -38,49 +37,78 @@ export interface ServerOverrides {
 export interface LatchkeyServer {
   /** Where it listens, as in `http://localhost:4000`. */
   url: string;
+  /** Where metrics are served, if they are. */
+  metricsUrl: string | undefined;
   accounts: Accounts;
-  users: UserStore;
   /** Stops taking requests, lets those in flight finish, writes what is buffered, and lets go of everything. */
   close(): Promise<void>;
 }
 
-/** Makes and wires everything, and listens. The one place where objects are made. */
+/** Makes and wires everything, and listens. */
 export async function createServer(config: Config, overrides: ServerOverrides = {}): Promise<LatchkeyServer> {
   const clock = overrides.clock ?? systemClock;
   const log = overrides.log ?? createLogger(config);
   const database = overrides.database ?? (await openDatabase(config, log));
-  try {
-    return await start(config, { clock, log, database, resolvers: overrides.resolvers ?? [] });
-  } catch (error) {
+  // PGlite has one connection, and whoever brings a database brings all of it.
+  const isShared = config.databaseUrl === undefined || overrides.database !== undefined;
+  const reserved = { databasePoolMax: RESERVED_CONNECTIONS, databaseTimeoutMs: Math.min(config.databaseTimeoutMs, RESERVED_TIMEOUT_MS) };
+  const reservedDatabase = isShared ? database : await openDatabase({ ...config, ...reserved }, log);
+  const closeDatabases = async () => {
+    if (!isShared) await reservedDatabase.close();
     await database.close();
+  };
+  try {
+    if (config.environment !== 'production') await database.migrate();
+    const pending = await database.pendingMigrations();
+    if (pending.length > 0) throw new Error(`The database lacks ${String(pending.length)} migrations. Apply them first: latchkey migrate`);
+    const core = await createCore({ config, clock, log, database, reservedDatabase });
+    const work = startWork({ core, reservedDatabase, log });
+    try {
+      return await serve({ config, log, database, core, work, resolvers: overrides.resolvers ?? [], closeDatabases });
+    } catch (error) {
+      await work.stop();
+      throw error;
+    }
+  } catch (error) {
+    await closeDatabases();
     throw error;
   }
 }
 
-async function start(config: Config, { clock, log, database, resolvers }: Required<ServerOverrides>): Promise<LatchkeyServer> {
-  if (config.environment !== 'production') await database.migrate();
-  const pending = await database.pendingMigrations();
-  if (pending.length > 0) throw new Error(`The database lacks ${String(pending.length)} migrations. Apply them first: latchkey migrate`);
+interface ServeOptions {
+  config: Config;
+  log: Logger;
+  database: Database;
+  core: Core;
+  work: Work;
+  resolvers: readonly ResolverInstance[];
+  closeDatabases: () => Promise<void>;
+}
 
-  const secrets = createSecretRing(config.secrets);
-  const users = createUserStore(database);
-  const sessionStore = createSessionStore(database);
+async function serve({ config, log, database, core, work, resolvers, closeDatabases }: ServeOptions): Promise<LatchkeyServer> {
+  const { accounts, sessions, accessTokens, keys, revocations, activity, metrics, stores } = core;
+  await keys.maintain();
+  // Nothing is served before every live revocation is known.
+  await revocations.start();
 
-  const keys = createKeyRing({ store: createSigningKeyStore(database), secrets, algorithm: config.signingAlgorithm, clock, log });
-  await keys.load();
-  const accessTokens = createAccessTokens({ keys, clock, settings: config });
-  const activity = createSessionActivity({ sessions: sessionStore, clock, log });
-  activity.start();
-
-  const hasher = await createPasswordHasher(config.argon2);
-  const accounts = createAccounts({ users, hasher, policy: createPasswordPolicy({ minLength: config.passwordMinLength }) });
-  const sessions = createSessions({ store: sessionStore, secrets, accessTokens, activity, settings: config, log });
-
-  const grantableScopes = new Set((await users.roles()).flatMap((role) => role.scopes));
-  const schema = buildSchema({ accounts, sessions, users, grantableScopes, resolvers });
-  const apollo = createApolloServer({ schema, introspection: config.introspection, log });
+  const grantableScopes = new Set((await stores.users.roles()).flatMap((role) => role.scopes));
+  const schema = buildSchema({ accounts, sessions, users: stores.users, audit: stores.audit, grantableScopes, resolvers });
+  const apollo = createApolloServer({
+    schema,
+    introspection: config.introspection,
+    metrics,
+    operationNames: operationNamesOf(schema),
+    log,
+  });
   await apollo.start();
-  const buildContext = createContextBuilder({ accessTokens, activity, users, sessions: sessionStore, log });
+  const buildContext = createContextBuilder({
+    accessTokens,
+    revocations,
+    activity,
+    users: stores.users,
+    sessions: stores.sessions,
+    log,
+  });
 
   let isDraining = false;
   const readiness = async () => ({
@@ -89,6 +117,7 @@ async function start(config: Config, { clock, log, database, resolvers }: Requir
       () => false,
     ),
     keys: keys.isLoaded,
+    revocations: revocations.isLoaded,
     serving: !isDraining,
   });
 
@@ -97,12 +126,29 @@ async function start(config: Config, { clock, log, database, resolvers }: Requir
   await app.register(wellKnownRoutes({ keys }));
   await app.register(healthRoutes({ readiness }));
   if (config.graphiql) await app.register(graphiqlRoute({ assetsDir: GRAPHIQL_ASSETS }));
+
+  metrics.watch(
+    'latchkey_revocation_feed_age_seconds',
+    'How long ago the database last said what is revoked',
+    () => revocations.ageMs / 1000,
+  );
+  metrics.watch('latchkey_revocations_live', 'Revocations held in memory', () => revocations.size);
+  metrics.watch('latchkey_argon2_waiting', 'Password hashes that wait for their turn', () => core.hasher.waiting);
+  metrics.watch('latchkey_database_connections', 'Connections of the pool', () => database.poolState().total);
+  metrics.watch('latchkey_database_connections_idle', 'Connections of the pool that nobody uses', () => database.poolState().idle);
+  metrics.watch('latchkey_database_waiting', 'Callers that wait for a connection', () => database.poolState().waiting);
+
+  const metricsServer = await listenForMetrics(metrics, { host: config.host, port: config.metricsPort });
   const url = await app.listen({ host: config.host, port: config.port });
+  const metricsAddress = metricsServer?.address();
 
   return {
-    url: url.replace(/^http:\/\/(?:127\.0\.0\.1|\[::1\])/, config.host === 'localhost' ? 'http://localhost' : '$&'),
+    url: config.host === 'localhost' ? url.replace(/^http:\/\/(?:127\.0\.0\.1|\[::1\])/, 'http://localhost') : url,
+    metricsUrl:
+      typeof metricsAddress === 'object' && metricsAddress !== null
+        ? `http://${config.host}:${String(metricsAddress.port)}/metrics`
+        : undefined,
     accounts,
-    users,
     async close() {
       isDraining = true;
       const cutOff = setTimeout(() => {
@@ -110,9 +156,42 @@ async function start(config: Config, { clock, log, database, resolvers }: Requir
       }, config.shutdownTimeoutSeconds * 1000);
       await app.close();
       clearTimeout(cutOff);
+      metricsServer?.close();
+      metricsServer?.closeAllConnections();
       await apollo.stop();
+      await work.stop();
+      await closeDatabases();
+    },
+  };
+}
+
+interface Work {
+  /** Ends it all, and writes what is buffered. */
+  stop(): Promise<void>;
+}
+
+/** Starts what runs by itself beside the requests. */
+function startWork({ core, reservedDatabase, log }: { core: Core; reservedDatabase: Database; log: Logger }): Work {
+  const { activity, keyMaintenance, revocations } = core;
+  const listener = reservedDatabase.listen(REVOCATION_CHANNEL, () => {
+    revocations.hint();
+  });
+  activity.start();
+  const housekeeping = repeat({
+    name: 'housekeeping',
+    everyMs: HOUSEKEEPING_INTERVAL_MS,
+    work: () => core.housekeeping.run(),
+    log,
+  });
+  return {
+    async stop() {
+      // It holds a connection, which the database would wait for when it is closed.
+      listener.stop();
+      await housekeeping.stop();
+      // The feed may still ask for the keys to be loaded.
+      await revocations.stop();
+      await keyMaintenance.stop();
       await activity.stop();
-      await database.close();
     },
   };
 }

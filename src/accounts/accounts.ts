@@ -1,9 +1,15 @@
-import { v7 as uuidv7, validate as isUuid } from 'uuid';
+import { NIL, v7 as uuidv7, validate as isUuid } from 'uuid';
 
+import { sha256 } from '../crypto/digest.js';
 import type { PasswordHasher } from '../crypto/password-hasher.js';
 import { AuthError, badInput, type FieldFault } from '../errors.js';
-import type { UserCredential, UserStore } from '../persistence/user.store.js';
+import type { Metrics } from '../metrics.js';
+import type { Actor, AuditStore } from '../persistence/audit.store.js';
+import type { ClientAddress } from '../persistence/client-address.js';
+import type { RevocationEntry } from '../persistence/revocation.store.js';
+import type { Change, UserCredential, UserStore } from '../persistence/user.store.js';
 import { emailKey, parseEmail } from './email.js';
+import type { LoginThrottle } from './login-throttle.js';
 import { preparePassword, type PasswordPolicy } from './password-policy.js';
 import { parseUsername, usernameKey } from './username.js';
 
@@ -28,45 +34,86 @@ export interface PasswordChange {
   keepOtherSessions: boolean;
 }
 
+/** Someone who has just proved who they are, and by which hash: the session is to begin on that, and no newer one. */
+export interface Authenticated {
+  userId: string;
+  passwordHash: string;
+}
+
+/** Who asks: from where, and signed in as whom, if as anyone. */
+export interface Caller extends ClientAddress {
+  subject: string | null;
+}
+
 export interface Accounts {
   /**
-   * Makes an account and tells its id.
+   * Makes an account.
    *
-   * @throws {AuthError} BAD_USER_INPUT with every fault at once; CONFLICT.
+   * @throws {AuthError} BAD_USER_INPUT with every fault at once; CONFLICT; RATE_LIMITED.
    */
-  register(registration: Registration, roles?: readonly string[]): Promise<string>;
+  register(registration: Registration, caller: Caller, roles?: readonly string[]): Promise<Authenticated>;
   /**
    * Tells whose e-mail address or username and password these are.
    *
-   * @throws {AuthError} INVALID_CREDENTIALS for an unknown user, a wrong password and a disabled user, after the same work.
+   * @throws {AuthError} INVALID_CREDENTIALS for an unknown user, a wrong password and a disabled user, after the same work; RATE_LIMITED.
    */
-  authenticate(identifier: string, password: string): Promise<string>;
-  /** @throws {AuthError} BAD_USER_INPUT; INVALID_CREDENTIALS when the current password is wrong. */
-  changePassword(change: PasswordChange): Promise<void>;
+  authenticate(identifier: string, password: string, caller: Caller): Promise<Authenticated>;
+  /** @throws {AuthError} BAD_USER_INPUT; INVALID_CREDENTIALS when the current password is wrong; RATE_LIMITED. */
+  changePassword(change: PasswordChange, caller: Caller): Promise<void>;
+  /** Sets a password without the old one, for an operator, and ends every session. Throws as `setRoles` does. */
+  resetPassword(userId: string, newPassword: string, actor: Actor): Promise<void>;
   /** @throws {AuthError} BAD_USER_INPUT for an unknown user or role. */
-  setRoles(userId: string, roles: readonly string[]): Promise<void>;
+  setRoles(userId: string, roles: readonly string[], actor: Actor): Promise<void>;
   /** @throws {AuthError} BAD_USER_INPUT for an unknown user. */
-  setDisabled(userId: string, disabled: boolean): Promise<void>;
+  setDisabled(userId: string, disabled: boolean, actor: Actor): Promise<void>;
 }
 
 interface AccountsOptions {
   users: UserStore;
   hasher: PasswordHasher;
   policy: PasswordPolicy;
+  throttle: LoginThrottle;
+  audit: Pick<AuditStore, 'record'>;
+  /** Makes what was revoked hold here at once, and elsewhere within about a second. */
+  announce: (entries: readonly RevocationEntry[]) => void;
+  metrics: Pick<Metrics, 'logins'>;
 }
 
-export function createAccounts({ users, hasher, policy }: AccountsOptions): Accounts {
-  const verify = async (credential: UserCredential | undefined, password: string): Promise<UserCredential> => {
-    const matches = await hasher.verify(credential?.passwordHash, password);
-    if (credential === undefined || !matches || credential.disabled) {
-      const detail = credential === undefined ? 'unknown user' : matches ? 'disabled user' : 'wrong password';
-      throw new AuthError({ code: 'INVALID_CREDENTIALS' }, detail);
-    }
-    return credential;
+export function createAccounts({ users, hasher, policy, throttle, audit, announce, metrics }: AccountsOptions): Accounts {
+  /** Verifies a password as one counted guess. */
+  const verify = async (
+    credential: UserCredential | undefined,
+    standIn: string,
+    password: string,
+    caller: Caller,
+  ): Promise<UserCredential> => {
+    const isRight = await throttle
+      .attempt(
+        credential?.userId ?? standIn,
+        caller,
+        // Asked for nobody too, or the time would tell that there is somebody.
+        () => users.liveAddresses(credential?.userId ?? NIL),
+        async () => (await hasher.verify(credential?.passwordHash, password)) && credential?.disabled === false,
+      )
+      .catch((error: unknown) => {
+        metrics.logins.inc({ outcome: error instanceof AuthError && error.fault.code === 'RATE_LIMITED' ? 'throttled' : 'unavailable' });
+        throw error;
+      });
+    metrics.logins.inc({ outcome: isRight ? 'succeeded' : 'failed' });
+    if (isRight && credential !== undefined) return credential;
+    const reason = credential === undefined ? 'UNKNOWN_USER' : credential.disabled ? 'DISABLED' : 'WRONG_PASSWORD';
+    const userId = credential?.userId ?? null;
+    await audit.record({ type: 'SIGN_IN_FAILED', userId, sessionId: null, reason }, { ...caller, userId: caller.subject });
+    throw new AuthError({ code: 'INVALID_CREDENTIALS' }, reason);
+  };
+
+  const carryOut = (change: Change): void => {
+    if (change === undefined) throw badInput('userId', 'exists', 'There is no such user.');
+    announce(change);
   };
 
   return {
-    async register({ email: emailText, username: usernameText, password: passwordText }, roles = [DEFAULT_ROLE]) {
+    async register({ email: emailText, username: usernameText, password: passwordText }, caller, roles = [DEFAULT_ROLE]) {
       const email = parseEmail(emailText);
       const username = usernameText == null ? { username: null, usernameKey: null } : parseUsername(usernameText);
       const ownWords = ['rule' in email ? null : email.emailKey, 'rule' in username ? null : username.usernameKey];
@@ -74,42 +121,63 @@ export function createAccounts({ users, hasher, policy }: AccountsOptions): Acco
       if ('rule' in email || 'rule' in username || 'rule' in password) {
         throw refuse([email, username, password]);
       }
-      const id = uuidv7();
-      await users.insert({ id, ...email, ...username, passwordHash: await hasher.hash(password.password), roles });
-      return id;
+      throttle.admit(caller);
+      const userId = uuidv7();
+      const passwordHash = await hasher.hash(password.password);
+      await users.insert({ id: userId, ...email, ...username, passwordHash, roles }, { ...caller, userId: caller.subject });
+      return { userId, passwordHash };
     },
 
-    async authenticate(identifier, passwordText) {
+    async authenticate(identifier, passwordText, caller) {
       const prepared = preparePassword(passwordText, 'password');
       if ('rule' in prepared) throw refuse([prepared]);
-      const { userId, passwordHash } = await verify(await findCredential(users, identifier), prepared.password);
-      if (hasher.needsRehash(passwordHash)) await users.rehash(userId, passwordHash, await hasher.hash(prepared.password));
-      return userId;
+      throttle.admit(caller);
+      // What nobody is called is throttled as what somebody is, or the difference would tell.
+      const standIn = sha256(emailKey(identifier)).toString('base64url');
+      const { userId, passwordHash } = await verify(await findCredential(users, identifier), standIn, prepared.password, caller);
+      if (!hasher.needsRehash(passwordHash)) return { userId, passwordHash };
+      const rehashed = await hasher.hash(prepared.password);
+      return { userId, passwordHash: (await users.rehash(userId, passwordHash, rehashed)) ? rehashed : passwordHash };
     },
 
-    async changePassword({ userId, currentPassword, newPassword, sessionId, keepOtherSessions }) {
+    async changePassword({ userId, currentPassword, newPassword, sessionId, keepOtherSessions }, caller) {
       const current = preparePassword(currentPassword, 'currentPassword');
-      const [user] = await users.byIds([userId]);
-      const next = policy.parseNew(newPassword, 'newPassword', [user?.email ?? null, user?.username ?? null]);
+      const next = await parseNewPassword(userId, newPassword);
       if ('rule' in current || 'rule' in next) throw refuse([current, next]);
-      const credential = await verify(await users.credentialById(userId), current.password);
+      throttle.admit(caller);
+      const credential = await verify(await users.credentialById(userId), userId, current.password, caller);
       const hashes = { old: credential.passwordHash, new: await hasher.hash(next.password) };
-      const end = keepOtherSessions ? undefined : { except: sessionId, reason: 'PASSWORD_CHANGED' };
-      const changed = await users.changePassword(userId, hashes, end);
-      if (!changed) throw new AuthError({ code: 'INVALID_CREDENTIALS' }, 'the password was changed meanwhile');
+      const change = await users.changePassword(userId, hashes, keepOtherSessions ? undefined : { except: sessionId }, {
+        ...caller,
+        userId,
+      });
+      if (change === undefined) throw new AuthError({ code: 'INVALID_CREDENTIALS' }, 'the password was changed meanwhile');
+      announce(change);
     },
 
-    async setRoles(userId, roles) {
+    async resetPassword(userId, newPassword, actor) {
+      const next = await parseNewPassword(userId, newPassword);
+      if ('rule' in next) throw refuse([next]);
+      carryOut(await users.resetPassword(userId, await hasher.hash(next.password), actor));
+      await throttle.clear(userId);
+    },
+
+    async setRoles(userId, roles, actor) {
       const known = new Set((await users.roles()).map((role) => role.name));
       const unknown = roles.some((role) => !known.has(role));
       if (unknown) throw badInput('roles', 'known', `Use roles that exist: ${[...known].join(', ')}.`);
-      if (!isUuid(userId) || !(await users.setRoles(userId, [...new Set(roles)]))) throw unknownUser();
+      carryOut(isUuid(userId) ? await users.setRoles(userId, [...new Set(roles)], actor) : undefined);
     },
 
-    async setDisabled(userId, disabled) {
-      if (!isUuid(userId) || !(await users.setDisabled(userId, disabled))) throw unknownUser();
+    async setDisabled(userId, disabled, actor) {
+      carryOut(isUuid(userId) ? await users.setDisabled(userId, disabled, actor) : undefined);
     },
   };
+
+  async function parseNewPassword(userId: string, newPassword: string): Promise<{ password: string } | FieldFault> {
+    const [user] = await users.byIds([userId]);
+    return policy.parseNew(newPassword, 'newPassword', [user?.email ?? null, user?.username ?? null]);
+  }
 }
 
 async function findCredential(users: UserStore, identifier: string): Promise<UserCredential | undefined> {
@@ -121,8 +189,4 @@ async function findCredential(users: UserStore, identifier: string): Promise<Use
 
 function refuse(parsed: readonly (object | FieldFault)[]): AuthError {
   return new AuthError({ code: 'BAD_USER_INPUT', fields: parsed.filter((item): item is FieldFault => 'rule' in item) });
-}
-
-function unknownUser(): AuthError {
-  return badInput('userId', 'exists', 'There is no such user.');
 }

@@ -71,6 +71,10 @@ export const environmentSchema = z.object({
   LATCHKEY_SIGNING_ALGORITHM: key(z.enum(['EdDSA', 'ES256', 'RS256']).default('EdDSA'), {
     description: 'the algorithm of new signing keys; keys of the others still verify',
   }),
+  LATCHKEY_SIGNING_KEY_LIFETIME_SECONDS: key(seconds(3600, 3650 * DAY, 30 * DAY), {
+    unit: 's',
+    description: 'a signing key is replaced after so long; its successor is published ten minutes before it signs',
+  }),
   LATCHKEY_TOKEN_CACHE_ENTRIES: key(count(0, 10_000_000, 50_000), {
     description: 'how many verified access tokens a replica remembers',
   }),
@@ -86,6 +90,14 @@ export const environmentSchema = z.object({
   }),
   LATCHKEY_ARGON2_QUEUE: key(count(0, 10_000, 64), {
     description: 'password hashes that may wait; beyond it, SERVICE_UNAVAILABLE',
+  }),
+  LATCHKEY_ADDRESS_LIMIT_PER_MINUTE: key(count(1, 1_000_000, 1200), {
+    description: 'passwords that one address (IPv6: one /64) may try or set in a minute, on each replica',
+  }),
+  LATCHKEY_AUDIT_RETENTION_DAYS: key(count(1, 3650, 365), { unit: 'days', description: 'audit events are removed after so long' }),
+  LATCHKEY_METRICS_PORT: key(z.coerce.number().int().min(0).max(65_535).optional(), {
+    description: 'serve Prometheus metrics at /metrics on this port; 0 takes a free one',
+    shownDefault: 'off',
   }),
   LATCHKEY_CORS_ORIGINS: key(list, { description: 'origins of web apps that may call the API, separated by commas', shownDefault: 'none' }),
   LATCHKEY_TRUST_PROXY: key(list, {
@@ -140,9 +152,14 @@ export interface Config {
   refreshGraceSeconds: number;
   clockToleranceSeconds: number;
   signingAlgorithm: 'EdDSA' | 'ES256' | 'RS256';
+  signingKeyLifetimeSeconds: number;
   tokenCacheEntries: number;
   passwordMinLength: number;
   argon2: { memoryKiB: number; iterations: number; parallelism: number; concurrency: number; queueLimit: number };
+  addressLimitPerMinute: number;
+  auditRetentionDays: number;
+  /** Undefined: no metrics are served. */
+  metricsPort: number | undefined;
   corsOrigins: readonly string[];
   trustProxy: readonly string[];
   graphiql: boolean;
@@ -169,12 +186,12 @@ export class ConfigError extends Error {
 /**
  * Reads the configuration from environment variables.
  *
- * An empty variable counts as absent. A misspelt `LATCHKEY_` name is a fault: it may have been meant to make something safer.
+ * A blank variable counts as absent. A misspelt `LATCHKEY_` name is a fault: it may have been meant to make something safer.
  *
  * @throws {ConfigError} with every fault.
  */
 export function loadConfig(variables: Readonly<Record<string, string | undefined>>): Config {
-  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''));
+  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ''));
   const parsed = environmentSchema.safeParse(given);
   const faults = [
     ...(parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])}: ${issue.message}`),
@@ -223,6 +240,7 @@ function toConfig(env: Environment): Config {
     refreshGraceSeconds: env.LATCHKEY_REFRESH_GRACE_SECONDS,
     clockToleranceSeconds: env.LATCHKEY_CLOCK_TOLERANCE_SECONDS,
     signingAlgorithm: env.LATCHKEY_SIGNING_ALGORITHM,
+    signingKeyLifetimeSeconds: env.LATCHKEY_SIGNING_KEY_LIFETIME_SECONDS,
     tokenCacheEntries: env.LATCHKEY_TOKEN_CACHE_ENTRIES,
     passwordMinLength: env.LATCHKEY_PASSWORD_MIN_LENGTH,
     argon2: {
@@ -232,6 +250,9 @@ function toConfig(env: Environment): Config {
       concurrency: env.LATCHKEY_ARGON2_CONCURRENCY,
       queueLimit: env.LATCHKEY_ARGON2_QUEUE,
     },
+    addressLimitPerMinute: env.LATCHKEY_ADDRESS_LIMIT_PER_MINUTE,
+    auditRetentionDays: env.LATCHKEY_AUDIT_RETENTION_DAYS,
+    metricsPort: env.LATCHKEY_METRICS_PORT,
     corsOrigins: env.LATCHKEY_CORS_ORIGINS,
     trustProxy: env.LATCHKEY_TRUST_PROXY,
     graphiql: env.LATCHKEY_GRAPHIQL ?? !isProduction,

@@ -17,6 +17,8 @@ export interface PasswordHasher {
   verify(hash: string | undefined, password: string): Promise<boolean>;
   /** Whether the hash was made with other parameters than today's. */
   needsRehash(hash: string): boolean;
+  /** How many hashes wait for their turn. */
+  readonly waiting: number;
 }
 
 /**
@@ -43,6 +45,9 @@ export async function createPasswordHasher(settings: Config['argon2']): Promise<
     verify: async (hash, password) => {
       const matches = await queued(() => argon2.verify(hash ?? dummy, password));
       return hash !== undefined && matches;
+    },
+    get waiting() {
+      return queue.waiting;
     },
     needsRehash: (hash) => !hash.startsWith('$argon2id$') || argon2.needsRehash(hash, options),
   };

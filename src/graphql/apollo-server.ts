@@ -5,6 +5,7 @@ import type { GraphQLSchema } from 'graphql';
 
 import { AuthError } from '../errors.js';
 import type { Logger } from '../log.js';
+import type { Metrics } from '../metrics.js';
 import type { LatchkeyContext } from './context.js';
 import { formatError, isMasked } from './error-formatter.js';
 import { createLimitRules, executionOptions, parseOptions, validationOptions } from './limits.js';
@@ -12,11 +13,14 @@ import { createLimitRules, executionOptions, parseOptions, validationOptions } f
 interface ApolloOptions {
   schema: GraphQLSchema;
   introspection: boolean;
+  metrics: Pick<Metrics, 'requests' | 'requestSeconds'>;
+  /** The names that requests are counted by. */
+  operationNames: ReadonlySet<string>;
   log: Logger;
 }
 
 /** Makes the GraphQL engine. Every transport goes through it, so limits and masking hold whichever way a document comes. */
-export function createApolloServer({ schema, introspection, log }: ApolloOptions): ApolloServer<LatchkeyContext> {
+export function createApolloServer({ schema, introspection, metrics, operationNames, log }: ApolloOptions): ApolloServer<LatchkeyContext> {
   return new ApolloServer<LatchkeyContext>({
     schema,
     introspection,
@@ -32,7 +36,7 @@ export function createApolloServer({ schema, introspection, log }: ApolloOptions
     validationOptions,
     executionOptions,
     logger: log,
-    plugins: [ApolloServerPluginLandingPageDisabled(), reportErrors(log), challengeBearer],
+    plugins: [ApolloServerPluginLandingPageDisabled(), reportErrors(log), countRequests(metrics, operationNames), challengeBearer],
   });
 }
 
@@ -60,6 +64,27 @@ function reportErrors(log: Logger): ApolloServerPlugin<LatchkeyContext> {
           return Promise.resolve();
         },
       }),
+  };
+}
+
+/** Counts requests and their time, by known names alone: what a client calls its operation is its own affair. */
+function countRequests(
+  { requests, requestSeconds }: ApolloOptions['metrics'],
+  names: ReadonlySet<string>,
+): ApolloServerPlugin<LatchkeyContext> {
+  return {
+    requestDidStart() {
+      const stop = requestSeconds.startTimer();
+      return Promise.resolve({
+        willSendResponse({ response, operationName }) {
+          const operation = operationName != null && names.has(operationName) ? operationName : 'other';
+          const code = singleResultErrors(response)[0]?.extensions?.['code'];
+          requests.inc({ operation, outcome: typeof code === 'string' ? code : 'ok' });
+          stop({ operation });
+          return Promise.resolve();
+        },
+      });
+    },
   };
 }
 

@@ -1,10 +1,14 @@
 import DataLoader from 'dataloader';
 
 import { ANONYMOUS, type AuthenticatedPrincipal, type Principal } from '../authorization/principal.js';
+import type { Caller } from '../accounts/accounts.js';
 import type { Logger } from '../log.js';
-import type { ClientAddress, SessionGrant, SessionRecord, SessionStore } from '../persistence/session.store.js';
+import type { Actor } from '../persistence/audit.store.js';
+import type { ClientAddress } from '../persistence/client-address.js';
+import type { SessionGrant, SessionRecord, SessionStore } from '../persistence/session.store.js';
 import type { UserRecord, UserStore } from '../persistence/user.store.js';
 import type { SessionActivity } from '../sessions/activity.js';
+import type { RevocationFeed } from '../sessions/revocation-feed.js';
 import type { AccessTokens } from '../tokens/access-token.js';
 import type { BearerCredentials } from '../tokens/bearer.js';
 
@@ -26,6 +30,16 @@ export class LatchkeyContext {
   /** Made when the first of them is used: most requests need none. */
   get loaders(): Loaders {
     return (this.ownLoaders ??= createLoaders(this.dependencies));
+  }
+
+  /** The caller as the domain sees one. */
+  get caller(): Caller {
+    return { ...this.client, subject: this.principal.kind === 'authenticated' ? this.principal.subject : null };
+  }
+
+  /** Who makes a change, for the audit trail. */
+  get actor(): Actor {
+    return { ...this.client, userId: this.caller.subject };
   }
 
   /** Makes the rest of this request run as the session that it has just been given tokens of. */
@@ -57,6 +71,7 @@ interface LoaderDependencies {
 
 interface ContextDependencies extends LoaderDependencies {
   accessTokens: AccessTokens;
+  revocations: Pick<RevocationFeed, 'stateOf'>;
   activity: SessionActivity;
   log: Logger;
 }
@@ -74,7 +89,7 @@ export function createContextBuilder(dependencies: ContextDependencies): BuildCo
 }
 
 async function authenticate(
-  { accessTokens, activity, log }: ContextDependencies,
+  { accessTokens, revocations, activity, log }: ContextDependencies,
   { credentials, requestId }: IncomingRequest,
 ): Promise<Principal> {
   if (credentials.kind === 'none') return ANONYMOUS;
@@ -85,6 +100,8 @@ async function authenticate(
       log.debug({ requestId, reason: verdict.reason, detail: verdict.detail }, 'an access token was rejected');
       return { kind: 'rejected', reason: verdict.reason };
     }
+    const state = await revocations.stateOf(verdict.claims);
+    if (state !== 'live') return { kind: 'rejected', reason: state };
     activity.see(verdict.claims);
     return toPrincipal(verdict.claims);
   } catch (error) {

@@ -5,11 +5,13 @@ import { lexicographicSortSchema, specifiedDirectives, type GraphQLSchema } from
 import { buildSchemaSync } from 'type-graphql';
 
 import type { Accounts } from '../accounts/accounts.js';
+import type { AuditStore } from '../persistence/audit.store.js';
 import type { UserStore } from '../persistence/user.store.js';
 import type { Sessions } from '../sessions/sessions.js';
 import { checkSchema } from './directives/check-schema.js';
 import { authorizationDirectives } from './directives/definitions.js';
 import { enforceDirectives } from './directives/enforce.js';
+import { AuditResolver } from './resolvers/audit.resolver.js';
 import { AuthenticationResolver } from './resolvers/authentication.resolver.js';
 import { SessionResolver } from './resolvers/session.resolver.js';
 import { UserResolver } from './resolvers/user.resolver.js';
@@ -21,6 +23,7 @@ interface SchemaDependencies {
   accounts: Accounts;
   sessions: Sessions;
   users: Pick<UserStore, 'page'>;
+  audit: Pick<AuditStore, 'page'>;
   /** The scopes that some role grants: a directive that names another is a fault. */
   grantableScopes: ReadonlySet<string>;
   /** Resolvers of your own fields. */
@@ -32,11 +35,12 @@ interface SchemaDependencies {
  *
  * @throws {SchemaError} with every fault; the server must not start then.
  */
-export function buildSchema({ accounts, sessions, users, grantableScopes, resolvers = [] }: SchemaDependencies): GraphQLSchema {
+export function buildSchema({ accounts, sessions, users, audit, grantableScopes, resolvers = [] }: SchemaDependencies): GraphQLSchema {
   const instances: ResolverInstance[] = [
     new AuthenticationResolver(accounts, sessions),
     new SessionResolver(sessions),
     new UserResolver(accounts, users),
+    new AuditResolver(audit),
     ...resolvers,
   ];
   const schema = declareSchema(new Map(instances.map((instance) => [instance.constructor, instance])));
@@ -44,10 +48,19 @@ export function buildSchema({ accounts, sessions, users, grantableScopes, resolv
   return enforceDirectives(schema);
 }
 
+/** The names that `schema/operations` gives to operations: those of the root fields, with a capital. */
+export function operationNamesOf(schema: GraphQLSchema): ReadonlySet<string> {
+  const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
+  const names = roots.flatMap((type) => Object.keys(type?.getFields() ?? {}));
+  return new Set(names.map((name) => name.charAt(0).toUpperCase() + name.slice(1)));
+}
+
 /** The schema of Latchkey alone, as `schema/schema.graphql` shows it. */
 export function printCoreSchema(): string {
   return printSchema(
-    declareSchema(new Map([AuthenticationResolver, SessionResolver, UserResolver].map((resolverClass) => [resolverClass, undefined]))),
+    declareSchema(
+      new Map([AuthenticationResolver, SessionResolver, UserResolver, AuditResolver].map((resolverClass) => [resolverClass, undefined])),
+    ),
   );
 }
 

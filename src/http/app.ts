@@ -5,6 +5,7 @@ import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
 
+import type { Principal } from '../authorization/principal.js';
 import type { Config } from '../config/config.js';
 import type { Logger } from '../log.js';
 import { bareHttpError, CONTENT_SECURITY_POLICY, rawHttpError, sendHttpError } from './http-error.js';
@@ -18,6 +19,13 @@ const HOST = /^(?:[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
 /** What Node's parser says, where it is not 400. */
 const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asked, once the context is built: for the log. */
+    principal: Principal | undefined;
+  }
+}
 
 type HttpSettings = Pick<Config, 'corsOrigins' | 'trustProxy'>;
 
@@ -36,6 +44,8 @@ export async function createHttpApp({ settings, log }: { settings: HttpSettings;
     requestIdHeader: false,
     genReqId: () => randomUUID(),
     forceCloseConnections: 'idle',
+    // What still arrives while we stop is answered like anything else, and its connection closed: Fastify's 503 is no answer of ours.
+    return503OnClosing: false,
     exposeHeadRoutes: false,
     // Fastify's own answers to what cannot be routed or parsed quote it, and have neither our shape nor our headers.
     frameworkErrors: (_error, _request, reply) => {
@@ -50,6 +60,7 @@ export async function createHttpApp({ settings, log }: { settings: HttpSettings;
   });
 
   app.removeContentTypeParser('text/plain');
+  app.decorateRequest('principal', undefined);
 
   // Before any hook that may answer: headers are for errors too.
   await app.register(helmet, { contentSecurityPolicy: false });
@@ -70,9 +81,10 @@ export async function createHttpApp({ settings, log }: { settings: HttpSettings;
   });
   app.addHook('onResponse', (request, reply, done) => {
     // The route, not the address: a query string may hold what should not be there.
-    const { method, id } = request;
+    const { method, id, principal } = request;
+    const who = principal?.kind === 'authenticated' ? { userId: principal.subject, sessionId: principal.sessionId } : {};
     log.info(
-      { requestId: id, method, route: request.routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+      { requestId: id, method, route: request.routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime), ...who },
       'request',
     );
     done();

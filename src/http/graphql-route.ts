@@ -48,12 +48,15 @@ export function graphqlRoute({ apollo, buildContext }: GraphqlRouteOptions): Fas
       method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'],
       url: '/graphql',
       handler: fastifyApolloHandler(apollo, {
-        context: (request) =>
-          buildContext({
+        async context(request) {
+          const context = await buildContext({
             credentials: credentialsOf(request),
             client: { ipAddress: clientAddress(request.ip), userAgent: userAgentOf(request) },
             requestId: request.id,
-          }),
+          });
+          request.principal = context.principal;
+          return context;
+        },
       }),
     });
     done();

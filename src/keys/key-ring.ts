@@ -4,10 +4,22 @@ import type { Clock } from '../clock.js';
 import type { SecretRing } from '../crypto/secret-ring.js';
 import { AuthError } from '../errors.js';
 import type { Logger } from '../log.js';
-import { generateSigningKey, openSigningKey, type SigningAlgorithm, type SigningKey, type StoredSigningKey } from './signing-key.js';
+import {
+  generateSigningKey,
+  openSigningKey,
+  resealSigningKey,
+  type SigningAlgorithm,
+  type SigningKey,
+  type StoredSigningKey,
+} from './signing-key.js';
 
 /** An unknown kid may come from anyone: it reloads the ring no more often than this. */
 const RELOAD_INTERVAL_MS = 30_000;
+
+/** A token may live an hour at most (RFC 6750 section 5.3); its key verifies for a little longer. */
+const VERIFIES_AFTER_SIGNING_SECONDS = 3600 + 120;
+/** Longer than anyone keeps the published set: by then everyone has the new key. */
+const PUBLISHED_BEFORE_SIGNING_SECONDS = 600;
 
 /** Where signing keys are kept. */
 export interface SigningKeyStore {
@@ -15,11 +27,31 @@ export interface SigningKeyStore {
   list(): Promise<StoredSigningKey[]>;
   /** Stores the key unless another of its algorithm is in use and opens: of several replicas that start at once, one wins. */
   insertUnlessPresent(key: StoredSigningKey, unusableKids: readonly string[]): Promise<void>;
+  /**
+   * Stores a successor that signs after `publishedForSeconds`, and sets when the others stop to verify: at once where they have not signed yet.
+   * Tells whether it did: not if a key is there that is younger than `minimumAgeSeconds` or waits to sign; null stores it whatever is there.
+   */
+  succeed(
+    key: StoredSigningKey,
+    timing: { minimumAgeSeconds: number | null; publishedForSeconds: number; verifiesForSeconds: number },
+  ): Promise<boolean>;
+  /** Replaces the sealed private part, which another secret sealed. */
+  reseal(key: Pick<StoredSigningKey, 'kid' | 'sealedPrivateJwk' | 'secretId'>): Promise<void>;
+  /** Ends a key at once: nothing that it signed is believed any more. Tells whether there was one. */
+  revoke(kid: string): Promise<boolean>;
 }
 
 export interface KeyRing {
   /** Loads the keys, and makes one when none can sign. */
   load(): Promise<void>;
+  /** Loads the keys again, makes a successor when the newest is old enough, and seals anew what an older secret sealed. */
+  maintain(): Promise<void>;
+  /** Makes a successor now, unless one waits to sign already; with `immediately`, one that signs from this moment in any case. */
+  rotate(immediately: boolean): Promise<void>;
+  /** Ends a key at once, here; elsewhere once the ring is loaded again. Tells whether there was one. */
+  revoke(kid: string): Promise<boolean>;
+  /** Every key that verifies still, the newest first. */
+  list(): readonly SigningKey[];
   readonly isLoaded: boolean;
   /**
    * The key that signs now.
@@ -41,6 +73,7 @@ interface KeyRingOptions {
   store: SigningKeyStore;
   secrets: SecretRing;
   algorithm: SigningAlgorithm;
+  lifetimeSeconds: number;
   clock: Clock;
   log: Logger;
 }
@@ -48,7 +81,7 @@ interface KeyRingOptions {
 type UsableKey = ReturnType<KeyRing['signingKey']>;
 
 /** Makes the ring of signing keys: the database keeps them, each replica holds them in memory. */
-export function createKeyRing({ store, secrets, algorithm, clock, log }: KeyRingOptions): KeyRing {
+export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, clock, log }: KeyRingOptions): KeyRing {
   let keys: ReadonlyMap<string, SigningKey> = new Map();
   let isLoaded = false;
   let reloadedAt: number | undefined;
@@ -79,6 +112,24 @@ export function createKeyRing({ store, secrets, algorithm, clock, log }: KeyRing
     log.info({ kid: newestUsable()?.kid, algorithm }, 'made a signing key');
   };
 
+  const rotate = async (minimumAgeSeconds: number | null, publishedForSeconds: number) => {
+    const successor = await generateSigningKey(secrets, algorithm, new Date(clock.now()));
+    const timing = { minimumAgeSeconds, publishedForSeconds, verifiesForSeconds: VERIFIES_AFTER_SIGNING_SECONDS };
+    if (await store.succeed(successor, timing))
+      log.info({ kid: successor.kid, algorithm, publishedForSeconds }, 'made the next signing key');
+    await readStore();
+  };
+
+  const resealOlder = async () => {
+    for (const stored of await store.list()) {
+      if (stored.secretId === secrets.active.id) continue;
+      const resealed = resealSigningKey(secrets, stored);
+      if (resealed === undefined) continue;
+      await store.reseal(resealed);
+      log.info({ kid: stored.kid }, 'sealed a signing key anew, under the active secret');
+    }
+  };
+
   const reload = async () => {
     reloading ??= readStore().finally(() => (reloading = undefined));
     try {
@@ -91,6 +142,20 @@ export function createKeyRing({ store, secrets, algorithm, clock, log }: KeyRing
 
   return {
     load,
+    async maintain() {
+      await load();
+      await resealOlder();
+      const newest = [...keys.values()].filter((key) => key.algorithm === algorithm && key.expiresAt === null);
+      const isDue = newest.every((key) => key.activatesAt.getTime() <= clock.now() - lifetimeSeconds * 1000);
+      if (isDue) await rotate(lifetimeSeconds, PUBLISHED_BEFORE_SIGNING_SECONDS);
+    },
+    rotate: (immediately) => (immediately ? rotate(null, 0) : rotate(0, PUBLISHED_BEFORE_SIGNING_SECONDS)),
+    async revoke(kid) {
+      const existed = await store.revoke(kid);
+      await load();
+      return existed;
+    },
+    list: () => [...keys.values()].filter(isCurrent).sort((a, b) => b.activatesAt.getTime() - a.activatesAt.getTime()),
     get isLoaded() {
       return isLoaded;
     },

@@ -64,6 +64,17 @@ export async function openSigningKey(ring: SecretRing, stored: StoredSigningKey)
   };
 }
 
+/** Seals a key's private part under the active secret; undefined when no secret opens it. */
+export function resealSigningKey(
+  ring: SecretRing,
+  { kid, secretId, sealedPrivateJwk }: StoredSigningKey,
+): Pick<StoredSigningKey, 'kid' | 'sealedPrivateJwk' | 'secretId'> | undefined {
+  const plaintext = unseal(ring, { secretId, bytes: sealedPrivateJwk }, kid);
+  if (plaintext === undefined) return undefined;
+  const sealed = seal(ring, plaintext, kid);
+  return { kid, sealedPrivateJwk: sealed.bytes, secretId: sealed.secretId };
+}
+
 async function importAsymmetric(jwk: JWK, algorithm: SigningAlgorithm): Promise<CryptoKey> {
   const key = await importJWK(jwk, algorithm);
   if (key instanceof Uint8Array) throw new Error('A signing key is never symmetric.');

@@ -17,7 +17,7 @@ const NETWORK_CODES = new Set([
 ]);
 /** pg's own errors carry no code. */
 const DRIVER_MESSAGE =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout)/;
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Query read timeout)/;
 
 /**
  * Tells a database that cannot answer just now from a fault of ours: the former becomes SERVICE_UNAVAILABLE, so that no client takes it
@@ -35,6 +35,11 @@ function isTransient(error: unknown): boolean {
   const code: unknown = 'code' in error ? error.code : undefined;
   if (typeof code !== 'string') return false;
   return NETWORK_CODES.has(code) || TRANSIENT_STATES.has(code) || (code.length === 5 && TRANSIENT_CLASSES.has(code.slice(0, 2)));
+}
+
+/** Whether the driver gave up waiting for the answer to a query. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout';
 }
 
 /** The name of the unique constraint that a statement broke, if that is what it did (SQLSTATE 23505). */

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { PGlite, types } from '@electric-sql/pglite';
@@ -12,17 +13,24 @@ import { CompiledQuery } from 'kysely';
 import type { Config } from '../config/config.js';
 import type { Logger } from '../log.js';
 import { lockDataFolder } from './data-folder-lock.js';
-import { toServiceUnavailable } from './database-errors.js';
+import { isUnanswered, toServiceUnavailable } from './database-errors.js';
+import { AuditEvent } from './entities/audit-event.entity.js';
 import { Credential } from './entities/credential.entity.js';
+import { Revocation } from './entities/revocation.entity.js';
 import { Role } from './entities/role.entity.js';
 import { Session } from './entities/session.entity.js';
 import { SigningKeyRow } from './entities/signing-key.entity.js';
+import { Throttle } from './entities/throttle.entity.js';
 import { User } from './entities/user.entity.js';
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../migrations', import.meta.url));
 
 /** "latchkey" in ASCII, cut to fit: the advisory lock that migrations run under. */
 const MIGRATION_LOCK = 0x6c61746368;
+const MIGRATION_LOCK_INTERVAL_MS = 100;
+const MIGRATION_LOCK_TRIES = 600;
+
+const ANSWER_MARGIN_MS = 500;
 
 export type SqlValue = string | number | boolean | null | Date | Buffer | readonly string[] | readonly number[];
 
@@ -41,7 +49,15 @@ export interface Database {
   pendingMigrations(): Promise<string[]>;
   /** The statements that would make the database agree with the entities: none, once migrated. */
   driftFromEntities(): Promise<string>;
+  /** Calls back at each notification on a channel, and whenever it has connected anew; where there is no one else to notify, never. */
+  listen(channel: string, onNotification: () => void): DatabaseListener;
+  /** Connections of the pool, in use and idle, and callers that wait for one. */
+  poolState(): { total: number; idle: number; waiting: number };
   close(): Promise<void>;
+}
+
+export interface DatabaseListener {
+  stop(): void;
 }
 
 type DatabaseConfig = Pick<Config, 'databaseUrl' | 'dataDir' | 'databasePoolMax' | 'databaseTimeoutMs'>;
@@ -49,7 +65,7 @@ type DatabaseConfig = Pick<Config, 'databaseUrl' | 'dataDir' | 'databasePoolMax'
 /** Opens the PostgreSQL of `databaseUrl`, or else the PGlite in `dataDir`. It connects when it is first used. */
 export async function openDatabase(config: DatabaseConfig, log: Logger): Promise<Database> {
   const shared = {
-    entities: [User, Role, Credential, Session, SigningKeyRow],
+    entities: [User, Role, Credential, Session, SigningKeyRow, Revocation, AuditEvent, Throttle],
     extensions: [Migrator],
     migrations: { path: MIGRATIONS_FOLDER, glob: '*.ts', snapshot: false, tableName: 'migration' },
     logger: (message: string) => {
@@ -64,21 +80,33 @@ export async function openDatabase(config: DatabaseConfig, log: Logger): Promise
     const orm = new PgliteORM({ ...shared, dbName: 'latchkey', driverOptions: { pglite: () => pglite } });
     return wrap(orm, {
       withMigrationLock: (work) => work(),
+      // The folder is locked: there is no other process.
+      listen: () => ({ stop: () => undefined }),
+      poolState: () => ({ total: 1, idle: 0, waiting: 0 }),
       async onClose() {
         await pglite.close();
         unlock();
       },
     });
   }
+  let pool: PostgresPool | undefined;
   const orm = new PostgresORM({
     ...shared,
     clientUrl: config.databaseUrl,
     driverOptions: {
+      onPoolCreated: (created: PostgresPool) => {
+        pool = created;
+        created.on('connect', (client) => {
+          endWhenUnanswered(client);
+        });
+      },
       application_name: 'latchkey',
       max: config.databasePoolMax,
       keepAlive: true,
       connectionTimeoutMillis: config.databaseTimeoutMs,
       statement_timeout: config.databaseTimeoutMs,
+      // PostgreSQL itself ends a statement in time. Without an answer after that, nobody is there.
+      query_timeout: config.databaseTimeoutMs + ANSWER_MARGIN_MS,
       lock_timeout: config.databaseTimeoutMs,
       idle_in_transaction_session_timeout: config.databaseTimeoutMs,
     },
@@ -91,19 +119,95 @@ export async function openDatabase(config: DatabaseConfig, log: Logger): Promise
         .getClient()
         .connection()
         .execute(async (connection) => {
-          await connection.executeQuery(
-            CompiledQuery.raw("SELECT set_config('lock_timeout', '60s', false), set_config('statement_timeout', '60s', false)"),
-          );
-          await connection.executeQuery(CompiledQuery.raw('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]));
+          // Asked for again and again: no single statement may take as long as someone else's migration does.
+          const tryLock = CompiledQuery.raw('SELECT pg_try_advisory_lock($1) AS locked', [MIGRATION_LOCK]);
+          const isLocked = async () => (await connection.executeQuery<{ locked: boolean }>(tryLock)).rows[0]?.locked === true;
+          for (let tries = 0; !(await isLocked()); tries += 1) {
+            if (tries === MIGRATION_LOCK_TRIES) throw new Error('Another process has been migrating the database for a minute.');
+            await setTimeout(MIGRATION_LOCK_INTERVAL_MS);
+          }
           try {
             return await work();
           } finally {
             await connection.executeQuery(CompiledQuery.raw('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]));
-            await connection.executeQuery(CompiledQuery.raw('RESET ALL'));
           }
         }),
+    listen: (channel, onNotification) => listenOnPostgres(() => orm.em.getConnection().getNativeClient(), channel, onNotification),
+    poolState: () => ({ total: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 }),
     onClose: () => Promise.resolve(),
   });
+}
+
+type PostgresPool = Awaited<ReturnType<ReturnType<PostgresORM['em']['getConnection']>['getNativeClient']>>;
+
+const connectTo = (pool: PostgresPool) => pool.connect();
+type PostgresClient = Awaited<ReturnType<typeof connectTo>>;
+
+const RECONNECT_MS = 1000;
+/** An idle connection whose other end is gone looks like one on which nothing happens: so it is asked. */
+const HEARTBEAT_MS = 10_000;
+
+/** Holds one connection of the pool, and takes another when it breaks. */
+function listenOnPostgres(pool: () => Promise<PostgresPool>, channel: string, onNotification: () => void): DatabaseListener {
+  const stopping = new AbortController();
+
+  const listenUntilItEnds = async (): Promise<void> => {
+    const client = await connectTo(await pool());
+    try {
+      const ended = new AbortController();
+      client.once('end', () => {
+        ended.abort();
+      });
+      client.on('notification', onNotification);
+      await client.query(`LISTEN ${channel}`);
+      if (stopping.signal.aborted) return;
+      onNotification();
+      const over = AbortSignal.any([ended.signal, stopping.signal]);
+      while (!over.aborted) {
+        await client.query('SELECT 1');
+        await pause(HEARTBEAT_MS, over);
+      }
+    } finally {
+      // The pool counts it until it is let go, broken or not.
+      client.release(true);
+    }
+  };
+  const run = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await listenUntilItEnds().catch(() => undefined);
+      await pause(RECONNECT_MS, stopping.signal);
+    }
+  };
+  void run();
+  return {
+    stop() {
+      stopping.abort();
+    },
+  };
+}
+
+/** Waits for so long, or until the signal; a process is not kept alive by it. */
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(milliseconds, undefined, { ref: false, signal }).catch(() => undefined);
+}
+
+/**
+ * When pg has waited long enough for an answer it tells the caller, and leaves the connection as it is: whoever gets it next would wait behind
+ * the lost answer. So it is ended, which makes the pool forget it.
+ */
+function endWhenUnanswered(client: PostgresClient): void {
+  const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+  const watched = (...args: unknown[]): unknown => {
+    const result = query(...args);
+    if (result instanceof Promise) {
+      result.catch((error: unknown) => {
+        // Its type leaves out what the pool itself calls.
+        if (isUnanswered(error)) void (client as PostgresClient & { end(): Promise<void> }).end();
+      });
+    }
+    return result;
+  };
+  client.query = watched as typeof client.query;
 }
 
 /** Opens the folder, or fills it from an archive: several times faster than letting PGlite initialise it. */
@@ -119,10 +223,12 @@ async function openPglite(folder: string): Promise<PGlite> {
 
 interface Variant {
   withMigrationLock: <T>(work: () => Promise<T>) => Promise<T>;
+  listen: Database['listen'];
+  poolState: Database['poolState'];
   onClose: () => Promise<void>;
 }
 
-function wrap(orm: PostgresORM | PgliteORM, { withMigrationLock, onClose }: Variant): Database {
+function wrap(orm: PostgresORM | PgliteORM, { withMigrationLock, listen, poolState, onClose }: Variant): Database {
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -151,6 +257,8 @@ function wrap(orm: PostgresORM | PgliteORM, { withMigrationLock, onClose }: Vari
       ),
     pendingMigrations: () => guarded(pendingMigrations),
     driftFromEntities: () => guarded(() => orm.schema.getUpdateSchemaSQL({ wrap: false })),
+    listen,
+    poolState,
     async close() {
       await orm.close(true);
       await onClose();

@@ -1,4 +1,7 @@
+import { actorParameter, audit, type Actor } from './audit.store.js';
+import type { ClientAddress } from './client-address.js';
 import type { Database } from './database.js';
+import { announce, type RevocationEntry } from './revocation.store.js';
 
 export interface SessionRecord {
   id: string;
@@ -9,12 +12,6 @@ export interface SessionRecord {
   lastSeenAt: Date;
   /** The idle or the absolute expiry, whichever is sooner. */
   expiresAt: Date;
-  ipAddress: string | null;
-  userAgent: string | null;
-}
-
-/** Where a request comes from. */
-export interface ClientAddress {
   ipAddress: string | null;
   userAgent: string | null;
 }
@@ -45,6 +42,8 @@ export interface NewSession extends ClientAddress {
   devicePlatform: string;
   idleLifetimeSeconds: number;
   absoluteLifetimeSeconds: number;
+  /** The hash that the password was verified against: a session must not begin on a password that was changed meanwhile. */
+  passwordHash: string;
 }
 
 export interface Rotation extends ClientAddress {
@@ -86,16 +85,18 @@ export interface Sighting {
   generation: number;
 }
 
-/** Sessions. Each method is one statement. */
+export type RevocationReason = 'LOGOUT' | 'REVOKED' | 'REFRESH_TOKEN_REUSED' | 'OPERATOR';
+
+/** Sessions. Each method is one statement, which writes what it revokes and the audit event too. */
 export interface SessionStore {
   /** Undefined when the user does not exist or is disabled. */
   insert(session: NewSession): Promise<SessionGrant | undefined>;
   /** Rotates if the presented generation is the current one and the grace has passed. Undefined when there is no such session. */
   rotate(rotation: Rotation): Promise<RotationResult | undefined>;
-  /** Ends one session, of this user if one is named; tells whether it lived. */
-  revoke(sessionId: string, reason: string, ofUserId?: string): Promise<boolean>;
-  /** Ends the user's sessions and moves the user's security version on. */
-  revokeAll(userId: string, end: { except: string | null; reason: string }): Promise<void>;
+  /** Ends one session, of this user if one is named. No entries: it had ended already. */
+  revoke(sessionId: string, reason: RevocationReason, actor: Actor, ofUserId?: string): Promise<RevocationEntry[]>;
+  /** Ends the user's sessions, but for one, and every access token of theirs: the one that goes on must refresh. */
+  revokeAll(userId: string, end: { except: string | null; reason: RevocationReason }, actor: Actor): Promise<RevocationEntry[]>;
   findLive(sessionId: string): Promise<{ userId: string; generation: number } | undefined>;
   byIds(ids: readonly string[]): Promise<SessionRecord[]>;
   /** The live sessions of each user, the last seen first. */
@@ -111,7 +112,36 @@ const grantedScopes = (userId: string, narrowed: string) => `
 
 const epoch = (timestamp: string) => `extract(epoch FROM ${timestamp})::float8`;
 
-const LIVE = `s.revoked_at IS NULL AND s.idle_expires_at > now() AND s.absolute_expires_at > now()`;
+/** Needs the session as s and its user as u. */
+export const LIVE = `s.revoked_at IS NULL AND s.idle_expires_at > now() AND s.absolute_expires_at > now() AND s.user_version >= u.session_version`;
+
+const REVOKE = `
+  WITH ended AS (
+    UPDATE session SET revoked_at = now(), revoked_reason = $2
+     WHERE id = $1 AND revoked_at IS NULL AND ($3::uuid IS NULL OR user_id = $3) RETURNING id, user_id
+  ), ${announce('session', 'ended', 'id', 'NULL', '$4')},
+     ${audit({ type: '$5', from: 'ended', userId: 'user_id', sessionId: 'id', reason: '$2', actor: '$6' })}
+  SELECT * FROM announced`;
+
+/**
+ * A CTE `kept` that carries one session over to the user's new version, from `moved`: only one that was not over itself, for an access token
+ * may name it for a second longer.
+ */
+export const keepSession = (sessionId: string) => `kept AS (
+    UPDATE session s SET user_version = moved.security_version
+      FROM moved WHERE s.id = ${sessionId} AND s.user_id = moved.id AND s.user_version >= moved.session_version_before
+  )`;
+
+/** One row each, however many sessions: those that began before are over by comparison. */
+const REVOKE_ALL = `
+  WITH held AS (
+    SELECT id, session_version FROM user_account WHERE id = $1 FOR NO KEY UPDATE
+  ), moved AS (
+    UPDATE user_account u SET security_version = u.security_version + 1, session_version = u.security_version + 1
+      FROM held WHERE u.id = held.id RETURNING u.id, u.security_version, held.session_version AS session_version_before
+  ), ${keepSession('$2')}, ${announce('user', 'moved', 'id', 'security_version', '$3')},
+     ${audit({ type: `'SESSIONS_REVOKED'`, from: 'moved', userId: 'id', sessionId: '$2::uuid', reason: '$4', actor: '$5' })}
+  SELECT * FROM announced`;
 
 const RECORD = `
   s.id, s.user_id AS "userId", s.device_name AS "deviceName", s.device_platform AS "devicePlatform",
@@ -121,14 +151,14 @@ const RECORD = `
 
 const INSERT = `
   WITH inserted AS (
-    INSERT INTO session (id, user_id, generation, current_hash, secret_id, scopes, device_name, device_platform,
+    INSERT INTO session (id, user_id, user_version, generation, current_hash, secret_id, scopes, device_name, device_platform,
                          ip_address, user_agent, idle_expires_at, absolute_expires_at)
-    SELECT $1, u.id, 1, $3, $4,
+    SELECT $1, u.id, u.security_version, 1, $3, $4,
            CASE WHEN $5::text[] IS NULL THEN NULL ELSE ${grantedScopes('u.id', '$5::text[]')} END,
            $6, $7, $8, $9, now() + make_interval(secs => $10), now() + make_interval(secs => $11)
-      FROM user_account u WHERE u.id = $2 AND NOT u.disabled
+      FROM user_account u JOIN credential c ON c.user_id = u.id WHERE u.id = $2 AND NOT u.disabled AND c.password_hash = $12
     RETURNING *
-  )
+  ), ${audit({ type: `'SIGNED_IN'`, from: 'inserted', userId: 'user_id', sessionId: 'id', reason: 'NULL', actor: '$13' })}
   SELECT i.id AS "sessionId", i.user_id AS "userId", i.generation, u.security_version AS "userVersion",
          ${grantedScopes('i.user_id', 'i.scopes')} AS scopes,
          ${epoch('now()')} AS now, ${epoch('i.auth_time')} AS "authTime",
@@ -144,7 +174,8 @@ const ROTATE = `
     SELECT * FROM session WHERE id = $1 FOR UPDATE
   ), state AS (
     SELECT h.*, u.security_version,
-           (h.revoked_at IS NOT NULL OR u.disabled OR h.idle_expires_at <= now() OR h.absolute_expires_at <= now()) AS ended,
+           (h.revoked_at IS NOT NULL OR h.idle_expires_at <= now() OR h.absolute_expires_at <= now()
+             OR h.user_version < u.session_version OR u.disabled) AS ended,
            coalesce(h.rotated_at > now() - make_interval(secs => $8), false) AS rotated_recently
       FROM held h JOIN user_account u ON u.id = h.user_id
   ), rotated AS (
@@ -184,7 +215,7 @@ interface RotationRow extends Omit<SessionGrant, 'generation'>, Omit<RotationRes
   grantGeneration: number;
 }
 
-export function createSessionStore(db: Database): SessionStore {
+export function createSessionStore(db: Database, { revocationLifetimeSeconds }: { revocationLifetimeSeconds: number }): SessionStore {
   return {
     async insert(session) {
       const [grant] = await db.query<SessionGrant>(INSERT, [
@@ -199,6 +230,8 @@ export function createSessionStore(db: Database): SessionStore {
         session.userAgent,
         session.idleLifetimeSeconds,
         session.absoluteLifetimeSeconds,
+        session.passwordHash,
+        actorParameter({ ...session, userId: session.userId }),
       ]);
       return grant;
     },
@@ -220,30 +253,22 @@ export function createSessionStore(db: Database): SessionStore {
       return row === undefined ? undefined : toRotationResult(row);
     },
 
-    async revoke(sessionId, reason, ofUserId) {
-      const rows = await db.query(
-        `UPDATE session SET revoked_at = now(), revoked_reason = $2
-          WHERE id = $1 AND revoked_at IS NULL AND ($3::uuid IS NULL OR user_id = $3) RETURNING 1`,
-        [sessionId, reason, ofUserId ?? null],
-      );
-      return rows.length > 0;
-    },
+    revoke: (sessionId, reason, actor, ofUserId) =>
+      db.query<RevocationEntry>(REVOKE, [
+        sessionId,
+        reason,
+        ofUserId ?? null,
+        revocationLifetimeSeconds,
+        reason === 'REFRESH_TOKEN_REUSED' ? reason : 'SESSION_REVOKED',
+        actorParameter(actor),
+      ]),
 
-    async revokeAll(userId, { except, reason }) {
-      // The sessions through the user's row, so that it is locked first: every statement that locks both does so in this order, or they deadlock.
-      await db.query(
-        `WITH moved AS (
-           UPDATE user_account SET security_version = security_version + 1 WHERE id = $1 RETURNING id
-         )
-         UPDATE session s SET revoked_at = now(), revoked_reason = $3
-           FROM moved m WHERE s.user_id = m.id AND s.id IS DISTINCT FROM $2::uuid AND s.revoked_at IS NULL`,
-        [userId, except, reason],
-      );
-    },
+    revokeAll: (userId, { except, reason }, actor) =>
+      db.query<RevocationEntry>(REVOKE_ALL, [userId, except, revocationLifetimeSeconds, reason, actorParameter(actor)]),
 
     async findLive(sessionId) {
       const [row] = await db.query<{ userId: string; generation: number }>(
-        `SELECT s.user_id AS "userId", s.generation FROM session s WHERE s.id = $1 AND ${LIVE}`,
+        `SELECT s.user_id AS "userId", s.generation FROM session s JOIN user_account u ON u.id = s.user_id WHERE s.id = $1 AND ${LIVE}`,
         [sessionId],
       );
       return row;
@@ -256,7 +281,7 @@ export function createSessionStore(db: Database): SessionStore {
 
     async liveByUsers(userIds) {
       const rows = await db.query<RecordRow>(
-        `SELECT ${RECORD} FROM session s WHERE s.user_id = ANY ($1::uuid[]) AND ${LIVE} ORDER BY s.last_seen_at DESC, s.id DESC`,
+        `SELECT ${RECORD} FROM session s JOIN user_account u ON u.id = s.user_id WHERE s.user_id = ANY ($1::uuid[]) AND ${LIVE} ORDER BY s.last_seen_at DESC, s.id DESC`,
         [userIds],
       );
       return rows.map(toRecord);

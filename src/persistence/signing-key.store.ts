@@ -1,3 +1,5 @@
+import { sql } from '@mikro-orm/core';
+
 import type { SigningKeyStore } from '../keys/key-ring.js';
 import type { Database } from './database.js';
 import { SigningKeyRow } from './entities/signing-key.entity.js';
@@ -6,7 +8,7 @@ export function createSigningKeyStore(db: Database): SigningKeyStore {
   return {
     list: () =>
       db.read(async (em) => {
-        const rows = await em.find(SigningKeyRow, {});
+        const rows = await em.find(SigningKeyRow, { $or: [{ expiresAt: null }, { expiresAt: { $gt: sql.now() } }] });
         return rows.map(({ kid, algorithm, publicJwk, sealedPrivateJwk, secretId, activatesAt, expiresAt }) => ({
           kid,
           algorithm,
@@ -27,6 +29,46 @@ export function createSigningKeyStore(db: Database): SigningKeyStore {
           WHERE NOT EXISTS (SELECT 1 FROM signing_key WHERE algorithm = $2 AND expires_at IS NULL AND kid <> ALL ($7::text[]))`,
         [key.kid, key.algorithm, JSON.stringify(key.publicJwk), key.sealedPrivateJwk, key.secretId, key.expiresAt, unusableKids],
       );
+    },
+
+    async succeed(key, { minimumAgeSeconds, publishedForSeconds, verifiesForSeconds }) {
+      // Replicas that find it due at the same instant may both insert; all choose the same one of the two.
+      const rows = await db.query(
+        `WITH inserted AS (
+           INSERT INTO signing_key (kid, algorithm, public_jwk, sealed_private_jwk, secret_id, activates_at)
+           SELECT $1, $2::text, $3::jsonb, $4, $5, now() + make_interval(secs => $7)
+            WHERE $6::float8 IS NULL OR NOT EXISTS (
+              SELECT 1 FROM signing_key WHERE algorithm = $2 AND expires_at IS NULL AND activates_at > now() - make_interval(secs => $6)
+            )
+           RETURNING kid, activates_at
+         ), retired AS (
+           -- What has not signed yet is in nobody's way once it is gone.
+           UPDATE signing_key k
+              SET expires_at = CASE WHEN k.activates_at > now() THEN now() ELSE inserted.activates_at + make_interval(secs => $8) END
+             FROM inserted WHERE k.kid <> inserted.kid AND k.expires_at IS NULL
+         )
+         SELECT 1 FROM inserted`,
+        [
+          key.kid,
+          key.algorithm,
+          JSON.stringify(key.publicJwk),
+          key.sealedPrivateJwk,
+          key.secretId,
+          minimumAgeSeconds,
+          publishedForSeconds,
+          verifiesForSeconds,
+        ],
+      );
+      return rows.length > 0;
+    },
+
+    async reseal({ kid, sealedPrivateJwk, secretId }) {
+      await db.query('UPDATE signing_key SET sealed_private_jwk = $2, secret_id = $3 WHERE kid = $1', [kid, sealedPrivateJwk, secretId]);
+    },
+
+    async revoke(kid) {
+      const rows = await db.query('UPDATE signing_key SET expires_at = now() WHERE kid = $1 RETURNING 1', [kid]);
+      return rows.length > 0;
     },
   };
 }

@@ -1,8 +1,11 @@
 import { AuthError } from '../errors.js';
+import { actorParameter, audit, type Actor } from './audit.store.js';
 import { brokenUniqueConstraint } from './database-errors.js';
 import type { Database } from './database.js';
 import { Role } from './entities/role.entity.js';
 import { User } from './entities/user.entity.js';
+import { announce, type RevocationEntry } from './revocation.store.js';
+import { keepSession, LIVE } from './session.store.js';
 
 export interface UserRecord {
   id: string;
@@ -29,31 +32,29 @@ export interface UserCredential {
   passwordHash: string;
 }
 
-/** What ends with a change to the account: every session, or every one but this. */
-export interface SessionsToEnd {
-  except: string | null;
-  reason: string;
-}
+/** What came of a change: undefined when there is no such user, or the password is not the old one any more. */
+export type Change = RevocationEntry[] | undefined;
 
-/** Users, their credentials and their roles. Each method is one statement. */
+/** Users, their credentials and their roles. Each change is one statement, which writes what it revokes and the audit event too. */
 export interface UserStore {
   /** @throws {AuthError} CONFLICT when the e-mail address or the username is taken. */
-  insert(user: NewUser): Promise<void>;
+  insert(user: NewUser, actor: Actor): Promise<void>;
   credentialByEmail(emailKey: string): Promise<UserCredential | undefined>;
   credentialByUsername(usernameKey: string): Promise<UserCredential | undefined>;
   credentialById(userId: string): Promise<UserCredential | undefined>;
-  /** Replaces a hash by one with today's parameters, unless the password was changed meanwhile. */
-  rehash(userId: string, oldHash: string, newHash: string): Promise<void>;
-  /**
-   * Replaces the hash and ends sessions in the same statement.
-   *
-   * @returns false, with nothing changed, when the hash is not `oldHash` any more.
-   */
-  changePassword(userId: string, hashes: { old: string; new: string }, end: SessionsToEnd | undefined): Promise<boolean>;
-  /** Replaces the roles, and tells whether the user exists. */
-  setRoles(userId: string, roles: readonly string[]): Promise<boolean>;
-  /** Disables or enables; disabling ends every session. Tells whether the user exists. */
-  setDisabled(userId: string, disabled: boolean): Promise<boolean>;
+  /** Finds a user by id, e-mail address or username, whichever of them the key is. */
+  idByKey(key: string): Promise<string | undefined>;
+  /** The addresses of the user's live sessions. */
+  liveAddresses(userId: string): Promise<string[]>;
+  /** Replaces a hash by one with today's parameters, unless the password was changed meanwhile; tells which. */
+  rehash(userId: string, oldHash: string, newHash: string): Promise<boolean>;
+  /** Replaces the hash, and ends every session but one, or none when `end` is undefined. */
+  changePassword(userId: string, hashes: { old: string; new: string }, end: { except: string } | undefined, actor: Actor): Promise<Change>;
+  /** Sets a password whatever the old one was, and ends every session: for an operator. */
+  resetPassword(userId: string, hash: string, actor: Actor): Promise<Change>;
+  setRoles(userId: string, roles: readonly string[], actor: Actor): Promise<Change>;
+  /** Disables or enables; disabling ends every session. */
+  setDisabled(userId: string, disabled: boolean, actor: Actor): Promise<Change>;
   byIds(ids: readonly string[]): Promise<UserRecord[]>;
   /** A page in the order of registration (ids are UUIDv7), and how many users there are. */
   page(first: number, afterId: string | undefined): Promise<{ users: UserRecord[]; hasMore: boolean; totalCount: number }>;
@@ -61,7 +62,49 @@ export interface UserStore {
   roles(): Promise<{ name: string; scopes: readonly string[] }[]>;
 }
 
-export function createUserStore(db: Database): UserStore {
+/** An entry that a change announced, or nulls where it changed something without ending anything. */
+type ChangeRow = { [Key in keyof RevocationEntry]: RevocationEntry[Key] | null };
+
+/** One row at least for a change that took place: what it announced, if anything. */
+const CHANGED = 'SELECT announced.* FROM changed LEFT JOIN announced ON true';
+
+const CHANGE_PASSWORD = `
+  WITH changed AS (
+    UPDATE credential SET password_hash = $3, updated_at = now()
+     WHERE user_id = $1 AND ($2::text IS NULL OR password_hash = $2) RETURNING user_id
+  ), held AS (
+    SELECT u.id, u.session_version FROM user_account u JOIN changed ON u.id = changed.user_id WHERE $4 FOR NO KEY UPDATE OF u
+  ), moved AS (
+    UPDATE user_account u SET security_version = u.security_version + 1, session_version = u.security_version + 1
+      FROM held WHERE u.id = held.id RETURNING u.id, u.security_version, held.session_version AS session_version_before
+  ), ${keepSession('$5')}, ${announce('user', 'moved', 'id', 'security_version', '$6')},
+     ${audit({ type: `'PASSWORD_CHANGED'`, from: 'changed', userId: 'user_id', sessionId: '$5::uuid', reason: 'NULL', actor: '$7' })}
+  ${CHANGED}`;
+
+const SET_ROLES = `
+  WITH changed AS (
+    UPDATE user_account SET security_version = security_version + 1 WHERE id = $1 RETURNING id, security_version
+  ), removed AS (
+    DELETE FROM user_role r USING changed WHERE r.user_id = changed.id AND r.role <> ALL ($2::text[])
+  ), added AS (
+    INSERT INTO user_role (user_id, role) SELECT changed.id, unnest($2::text[]) FROM changed ON CONFLICT DO NOTHING
+  ), ${announce('user', 'changed', 'id', 'security_version', '$3')},
+     ${audit({ type: `'ROLES_CHANGED'`, from: 'changed', userId: 'id', sessionId: 'NULL', reason: `array_to_string($2::text[], ' ')`, actor: '$4' })}
+  ${CHANGED}`;
+
+const SET_DISABLED = `
+  WITH changed AS (
+    SELECT id FROM user_account WHERE id = $1
+  ), moved AS (
+    UPDATE user_account
+       SET disabled = $2, security_version = security_version + 1,
+           session_version = CASE WHEN $2 THEN security_version + 1 ELSE session_version END
+     WHERE id = $1 AND disabled <> $2 RETURNING id, security_version
+  ), ${announce('user', 'moved', 'id', 'security_version', '$3')},
+     ${audit({ type: `CASE WHEN $2 THEN 'USER_DISABLED' ELSE 'USER_ENABLED' END`, from: 'moved', userId: 'id', sessionId: 'NULL', reason: 'NULL', actor: '$4' })}
+  ${CHANGED}`;
+
+export function createUserStore(db: Database, { revocationLifetimeSeconds }: { revocationLifetimeSeconds: number }): UserStore {
   const credential = async (column: 'email_key' | 'username_key' | 'id', value: string) => {
     const [row] = await db.query<UserCredential>(
       `SELECT u.id AS "userId", u.disabled, c.password_hash AS "passwordHash"
@@ -72,16 +115,16 @@ export function createUserStore(db: Database): UserStore {
   };
 
   return {
-    async insert(user) {
+    async insert(user, actor) {
       try {
         await db.query(
           `WITH inserted AS (
              INSERT INTO user_account (id, email, email_key, username, username_key) VALUES ($1, $2, $3, $4, $5) RETURNING id
            ), credential_inserted AS (
              INSERT INTO credential (user_id, password_hash) SELECT id, $6 FROM inserted
-           )
+           ), ${audit({ type: `'REGISTERED'`, from: 'inserted', userId: 'id', sessionId: 'NULL', reason: 'NULL', actor: '$8' })}
            INSERT INTO user_role (user_id, role) SELECT id, unnest($7::text[]) FROM inserted`,
-          [user.id, user.email, user.emailKey, user.username, user.usernameKey, user.passwordHash, user.roles],
+          [user.id, user.email, user.emailKey, user.username, user.usernameKey, user.passwordHash, user.roles, actorParameter(actor)],
         );
       } catch (error) {
         const constraint = brokenUniqueConstraint(error);
@@ -95,55 +138,55 @@ export function createUserStore(db: Database): UserStore {
     credentialByUsername: (usernameKey) => credential('username_key', usernameKey),
     credentialById: (userId) => credential('id', userId),
 
+    async idByKey(key) {
+      const [row] = await db.query<{ id: string }>(
+        'SELECT id FROM user_account WHERE id::text = $1 OR email_key = $1 OR username_key = $1',
+        [key],
+      );
+      return row?.id;
+    },
+
+    async liveAddresses(userId) {
+      const rows = await db.query<{ address: string }>(
+        `SELECT DISTINCT s.ip_address AS address FROM session s JOIN user_account u ON u.id = s.user_id
+          WHERE s.user_id = $1 AND s.ip_address IS NOT NULL AND ${LIVE} LIMIT 100`,
+        [userId],
+      );
+      return rows.map((row) => row.address);
+    },
+
     async rehash(userId, oldHash, newHash) {
-      await db.query('UPDATE credential SET password_hash = $3 WHERE user_id = $1 AND password_hash = $2', [userId, oldHash, newHash]);
-    },
-
-    async changePassword(userId, hashes, end) {
-      // The user's row before the sessions, as everywhere: CTEs that do not build on each other run in no order to rely on.
-      const rows = await db.query(
-        `WITH changed AS (
-           UPDATE credential SET password_hash = $3, updated_at = now() WHERE user_id = $1 AND password_hash = $2 RETURNING user_id
-         ), moved AS (
-           UPDATE user_account u SET security_version = security_version + 1 FROM changed c WHERE u.id = c.user_id AND $4 RETURNING u.id
-         ), ended AS (
-           UPDATE session s SET revoked_at = now(), revoked_reason = $6
-             FROM moved m WHERE s.user_id = m.id AND s.id IS DISTINCT FROM $5::uuid AND s.revoked_at IS NULL
-         )
-         SELECT 1 FROM changed`,
-        [userId, hashes.old, hashes.new, end !== undefined, end?.except ?? null, end?.reason ?? null],
-      );
+      const rows = await db.query('UPDATE credential SET password_hash = $3 WHERE user_id = $1 AND password_hash = $2 RETURNING 1', [
+        userId,
+        oldHash,
+        newHash,
+      ]);
       return rows.length > 0;
     },
 
-    async setRoles(userId, roles) {
-      const rows = await db.query(
-        `WITH changed AS (
-           UPDATE user_account SET security_version = security_version + 1 WHERE id = $1 RETURNING id
-         ), removed AS (
-           DELETE FROM user_role r USING changed c WHERE r.user_id = c.id AND r.role <> ALL ($2::text[])
-         ), added AS (
-           INSERT INTO user_role (user_id, role) SELECT c.id, unnest($2::text[]) FROM changed c ON CONFLICT DO NOTHING
-         )
-         SELECT 1 FROM changed`,
-        [userId, roles],
-      );
-      return rows.length > 0;
-    },
+    changePassword: async (userId, hashes, end, actor) =>
+      changeOf(
+        await db.query<ChangeRow>(CHANGE_PASSWORD, [
+          userId,
+          hashes.old,
+          hashes.new,
+          end !== undefined,
+          end?.except ?? null,
+          revocationLifetimeSeconds,
+          actorParameter(actor),
+        ]),
+      ),
 
-    async setDisabled(userId, disabled) {
-      const rows = await db.query(
-        `WITH changed AS (
-           UPDATE user_account SET disabled = $2, security_version = security_version + 1 WHERE id = $1 AND disabled <> $2 RETURNING id
-         ), ended AS (
-           UPDATE session s SET revoked_at = now(), revoked_reason = 'USER_DISABLED'
-             FROM changed c WHERE s.user_id = c.id AND $2 AND s.revoked_at IS NULL
-         )
-         SELECT 1 FROM user_account WHERE id = $1`,
-        [userId, disabled],
-      );
-      return rows.length > 0;
-    },
+    resetPassword: async (userId, hash, actor) =>
+      changeOf(
+        await db.query<ChangeRow>(CHANGE_PASSWORD, [userId, null, hash, true, null, revocationLifetimeSeconds, actorParameter(actor)]),
+      ),
+
+    setRoles: async (userId, roles, actor) =>
+      changeOf(await db.query<ChangeRow>(SET_ROLES, [userId, roles, revocationLifetimeSeconds, actorParameter(actor)])),
+
+    setDisabled: async (userId, disabled, actor) =>
+      changeOf(await db.query<ChangeRow>(SET_DISABLED, [userId, disabled, revocationLifetimeSeconds, actorParameter(actor)])),
 
     byIds: (ids) =>
       db.read(async (em) => {
@@ -167,6 +210,10 @@ export function createUserStore(db: Database): UserStore {
         return roles.map(({ name, scopes }) => ({ name, scopes }));
       }),
   };
+}
+
+function changeOf(rows: readonly ChangeRow[]): Change {
+  return rows.length === 0 ? undefined : rows.filter((row): row is RevocationEntry => row.kind !== null);
 }
 
 function toRecord(user: User): UserRecord {

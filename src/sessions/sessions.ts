@@ -8,7 +8,11 @@ import { sha256 } from '../crypto/digest.js';
 import type { SecretRing } from '../crypto/secret-ring.js';
 import { AuthError, badInput } from '../errors.js';
 import type { Logger } from '../log.js';
-import type { ClientAddress, RotationResult, SessionRecord, SessionStore } from '../persistence/session.store.js';
+import type { Metrics } from '../metrics.js';
+import type { Actor } from '../persistence/audit.store.js';
+import type { ClientAddress } from '../persistence/client-address.js';
+import type { RevocationEntry } from '../persistence/revocation.store.js';
+import type { RotationResult, SessionRecord, SessionStore } from '../persistence/session.store.js';
 import type { AccessTokens } from '../tokens/access-token.js';
 import { openRefreshToken, REFRESH_SECRET_BYTES, succeedRefreshToken, type RefreshToken } from '../tokens/refresh-token.js';
 import type { SessionActivity } from './activity.js';
@@ -24,6 +28,8 @@ export interface Device {
 
 export interface SignIn {
   userId: string;
+  /** What the password was verified against. */
+  passwordHash: string;
   device: Device;
   /** Narrows the session; null takes whatever the roles grant. */
   scopes: readonly string[] | null;
@@ -43,7 +49,7 @@ export interface Sessions {
   /**
    * Starts a session for a user who has just proved who they are.
    *
-   * @throws {AuthError} INVALID_CREDENTIALS when the user was disabled meanwhile.
+   * @throws {AuthError} INVALID_CREDENTIALS when the user was disabled, or the password changed, meanwhile.
    */
   start(signIn: SignIn): Promise<TokenPair>;
   /**
@@ -57,9 +63,9 @@ export interface Sessions {
    * Ends sessions (RFC 7009 section 2): by refresh token, or by the principal's access token. Whatever cannot name a session ends none, and
    * that is a success too.
    */
-  logout(principal: Principal, refreshToken: string | null, selection: SessionSelection): Promise<void>;
+  logout(principal: Principal, actor: Actor, refreshToken: string | null, selection: SessionSelection): Promise<void>;
   /** @throws {AuthError} BAD_USER_INPUT when the user has no such session. */
-  revoke(principal: AuthenticatedPrincipal, sessionId: string): Promise<SessionRecord>;
+  revoke(principal: AuthenticatedPrincipal, actor: Actor, sessionId: string): Promise<SessionRecord>;
 }
 
 interface SessionsOptions {
@@ -71,10 +77,13 @@ interface SessionsOptions {
     Config,
     'accessTokenLifetimeSeconds' | 'refreshIdleLifetimeSeconds' | 'refreshAbsoluteLifetimeSeconds' | 'refreshGraceSeconds'
   >;
+  /** Makes what was revoked hold here at once, and elsewhere within about a second. */
+  announce: (entries: readonly RevocationEntry[]) => void;
+  metrics: Pick<Metrics, 'refreshes'>;
   log: Logger;
 }
 
-export function createSessions({ store, secrets, accessTokens, activity, settings, log }: SessionsOptions): Sessions {
+export function createSessions({ store, secrets, accessTokens, activity, settings, announce, metrics, log }: SessionsOptions): Sessions {
   const attemptRotation = async (presented: RefreshToken, attempt: RefreshAttempt) => {
     const salt = randomBytes(REFRESH_SECRET_BYTES);
     const successor = succeedRefreshToken(presented, salt, secrets.active);
@@ -98,16 +107,24 @@ export function createSessions({ store, secrets, accessTokens, activity, setting
     return { row, successor, verdict: judgeRotation(token, row) };
   };
 
-  /** The live session that a refresh token names, and whether its holder is up to date enough to speak for the user's others too. */
-  const namedByRefreshToken = async (text: string) => {
-    const token = openRefreshToken(secrets, text);
-    if (token === undefined) return undefined;
+  /**
+   * The session that a caller may speak for, and whether it may speak for the user's others too. A refresh token names its session whether that
+   * lives or not; only what is no refresh token of ours leaves it to the bearer.
+   */
+  const nameSession = async (principal: Principal, refreshToken: string | null, selection: SessionSelection) => {
+    const bearer =
+      principal.kind === 'authenticated' ? { sessionId: principal.sessionId, userId: principal.subject, mayEndOthers: true } : undefined;
+    const token = refreshToken === null ? undefined : openRefreshToken(secrets, refreshToken);
+    if (token === undefined) return bearer;
     const session = await store.findLive(token.sessionId);
-    return session && { sessionId: token.sessionId, userId: session.userId, isRecent: token.generation >= session.generation - 1 };
+    // It has ended already. Whoever is signed in by another may still end the rest.
+    if (session === undefined) return selection === 'THIS_SESSION' ? undefined : bearer;
+    // A token that was replaced long ago may be stolen: it ends its own session, and no other.
+    return { sessionId: token.sessionId, userId: session.userId, mayEndOthers: token.generation >= session.generation - 1 };
   };
 
   return {
-    async start({ userId, device, scopes, client }) {
+    async start({ userId, passwordHash, device, scopes, client }) {
       const secret = randomBytes(REFRESH_SECRET_BYTES);
       const sealedBy = secrets.active;
       const grant = await store.insert({
@@ -120,16 +137,22 @@ export function createSessions({ store, secrets, accessTokens, activity, setting
         devicePlatform: device.platform,
         idleLifetimeSeconds: settings.refreshIdleLifetimeSeconds,
         absoluteLifetimeSeconds: settings.refreshAbsoluteLifetimeSeconds,
+        passwordHash,
         ...client,
       });
-      if (grant === undefined) throw new AuthError({ code: 'INVALID_CREDENTIALS' }, 'the user was disabled meanwhile');
+      if (grant === undefined)
+        throw new AuthError({ code: 'INVALID_CREDENTIALS' }, 'the user was disabled, or the password changed, meanwhile');
       return issueTokenPair(accessTokens, settings, grant, { generation: FIRST_GENERATION, secret, sealedBy });
     },
 
     async refresh(attempt) {
       const presented = openRefreshToken(secrets, attempt.refreshToken);
-      if (presented === undefined) throw invalid('not a refresh token of ours');
+      if (presented === undefined) {
+        metrics.refreshes.inc({ verdict: 'garbage' });
+        throw invalid('not a refresh token of ours');
+      }
       const { row, successor, verdict } = await attemptRotation(presented, attempt);
+      metrics.refreshes.inc({ verdict });
       if (row === undefined) throw invalid('no such session');
       const { grant } = row;
 
@@ -145,7 +168,8 @@ export function createSessions({ store, secrets, accessTokens, activity, setting
           return issueTokenPair(accessTokens, settings, grant, repeated);
         }
         case 'reused':
-          await store.revoke(grant.sessionId, 'REFRESH_TOKEN_REUSED');
+          // Committed before anything is answered: the failure that follows must not undo it.
+          announce(await store.revoke(grant.sessionId, 'REFRESH_TOKEN_REUSED', { ...attempt.client, userId: null }));
           log.warn(
             { sessionId: grant.sessionId, userId: grant.userId, presented: presented.generation, current: row.generation },
             'a refresh token was used again after it was replaced: the session has ended',
@@ -162,25 +186,22 @@ export function createSessions({ store, secrets, accessTokens, activity, setting
       }
     },
 
-    async logout(principal, refreshToken, selection) {
-      const byRefreshToken = refreshToken === null ? undefined : await namedByRefreshToken(refreshToken);
-      const named =
-        byRefreshToken ??
-        (principal.kind === 'authenticated' ? { sessionId: principal.sessionId, userId: principal.subject, isRecent: true } : undefined);
+    async logout(principal, actor, refreshToken, selection) {
+      const named = await nameSession(principal, refreshToken, selection);
       if (named === undefined) return;
-      // A token that was replaced long ago may be stolen: it ends its own session, and no other.
-      if (selection === 'THIS_SESSION' || !named.isRecent) {
-        await store.revoke(named.sessionId, 'LOGOUT');
+      if (selection === 'THIS_SESSION' || !named.mayEndOthers) {
+        announce(await store.revoke(named.sessionId, 'LOGOUT', { ...actor, userId: named.userId }));
         return;
       }
-      await store.revokeAll(named.userId, { except: selection === 'OTHER_SESSIONS' ? named.sessionId : null, reason: 'LOGOUT' });
+      const end = { except: selection === 'OTHER_SESSIONS' ? named.sessionId : null, reason: 'LOGOUT' as const };
+      announce(await store.revokeAll(named.userId, end, { ...actor, userId: named.userId }));
     },
 
-    async revoke(principal, sessionId) {
+    async revoke(principal, actor, sessionId) {
       const { subject } = principal;
       const [session] = isUuid(sessionId) ? await store.byIds([sessionId]) : [];
       if (session?.userId !== subject) throw badInput('sessionId', 'exists', 'You have no such session.');
-      await store.revoke(sessionId, 'REVOKED', subject);
+      announce(await store.revoke(sessionId, 'REVOKED', actor, subject));
       return session;
     },
   };

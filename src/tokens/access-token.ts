@@ -101,7 +101,15 @@ const payloadSchema = z
     expiresAt: payload.exp,
   }));
 
-export function createAccessTokens({ keys, clock, settings }: { keys: KeyRing; clock: Clock; settings: Settings }): AccessTokens {
+interface AccessTokensOptions {
+  keys: Pick<KeyRing, 'signingKey' | 'verificationKey'>;
+  clock: Clock;
+  settings: Settings;
+  /** Told how each check went. */
+  onCheck?: (result: 'cached' | 'verified' | 'rejected') => void;
+}
+
+export function createAccessTokens({ keys, clock, settings, onCheck }: AccessTokensOptions): AccessTokens {
   const { issuer, audience, clientId, clockToleranceSeconds } = settings;
   const remembered = settings.tokenCacheEntries > 0 ? new LRUCache<string, Verified>({ max: settings.tokenCacheEntries }) : undefined;
 
@@ -159,7 +167,9 @@ export function createAccessTokens({ keys, clock, settings }: { keys: KeyRing; c
       // The whole token is the key: a token that differs in one bit is another token.
       const cacheKey = sha256(token).toString('base64');
       const known = remembered?.get(cacheKey);
-      const verdict = known !== undefined && (await stillStands(known)) ? known : await verifyAfresh(token);
+      const isKnown = known !== undefined && (await stillStands(known));
+      const verdict = isKnown ? known : await verifyAfresh(token);
+      onCheck?.(isKnown ? 'cached' : verdict.kind);
       if (verdict.kind === 'rejected') {
         remembered?.delete(cacheKey);
         return verdict;
@@ -182,7 +192,7 @@ function isStrictCompactForm(token: string): boolean {
   return segments.length === 3 && segments.every((segment) => segment !== '' && decodeBase64url(segment) !== undefined);
 }
 
-async function findKey(keys: KeyRing, header: JWTHeaderParameters): Promise<CryptoKey> {
+async function findKey(keys: Pick<KeyRing, 'verificationKey'>, header: JWTHeaderParameters): Promise<CryptoKey> {
   if (Object.keys(header).some((name) => !HEADER_PARAMETERS.has(name))) throw new joseErrors.JWSInvalid();
   const key = typeof header.kid === 'string' ? await keys.verificationKey(header.kid) : undefined;
   if (key?.algorithm !== header.alg) throw new joseErrors.JWKSNoMatchingKey();

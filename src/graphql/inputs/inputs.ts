@@ -1,6 +1,7 @@
 import { Field, ID, InputType, registerEnumType } from 'type-graphql';
 
 import type { SessionSelection as Selection } from '../../sessions/sessions.js';
+import { AuditEventType } from '../types/audit.type.js';
 import { DevicePlatform } from '../types/session.type.js';
 
 @InputType({ description: 'The device that signs in, as its owner will see it in the list of sessions.' })
@@ -118,4 +119,13 @@ export class SetUserDisabledInput {
 
   @Field(() => Boolean, { description: 'True ends every session of the user and refuses new ones; false allows them again.' })
   disabled!: boolean;
+}
+
+@InputType({ description: 'Which audit events; all conditions hold together.' })
+export class AuditFilterInput {
+  @Field(() => ID, { nullable: true, description: 'Those that happened to this user.' })
+  userId?: string | null;
+
+  @Field(() => [AuditEventType], { nullable: true, description: 'Those of these types.' })
+  types?: AuditEventType[] | null;
 }

@@ -1,6 +1,7 @@
 import { validate as isUuid } from 'uuid';
 
 import { badInput } from '../../errors.js';
+import type { PageInfo } from '../types/user.type.js';
 
 const MAX_PAGE_SIZE = 100;
 const DEFAULT_PAGE_SIZE = 50;
@@ -20,6 +21,27 @@ export function encodeCursor(id: string): string {
 /** @throws {AuthError} BAD_USER_INPUT */
 export function decodeCursor(cursor: string): string {
   const id = Buffer.from(cursor, 'base64url').toString();
-  if (!isUuid(id)) throw badInput('after', 'cursor', 'Give the endCursor of the page before.');
+  if (!isUuid(id)) throw notACursor();
   return id;
+}
+
+/** @throws {AuthError} BAD_USER_INPUT */
+export function decodeNumberCursor(cursor: string): string {
+  const id = Buffer.from(cursor, 'base64url').toString();
+  if (!/^\d{1,18}$/.test(id)) throw notACursor();
+  return id;
+}
+
+/** @throws {AuthError} BAD_USER_INPUT */
+export function parseUserId(id: string): string {
+  if (!isUuid(id)) throw badInput('filter.userId', 'exists', 'There is no such user.');
+  return id;
+}
+
+export function pageInfo(edges: readonly { cursor: string }[], has: Pick<PageInfo, 'hasNextPage' | 'hasPreviousPage'>): PageInfo {
+  return { ...has, startCursor: edges[0]?.cursor ?? null, endCursor: edges.at(-1)?.cursor ?? null };
+}
+
+function notACursor() {
+  return badInput('after', 'cursor', 'Give the endCursor of the page before.');
 }

@@ -28,8 +28,8 @@ export class AuthenticationResolver {
     @Ctx() context: LatchkeyContext,
   ): Promise<TokenResponse> {
     const device = parseDevice(input.device);
-    const userId = await this.accounts.register(input);
-    return respond(context, await this.sessions.start({ userId, device, scopes: null, client: context.client }));
+    const user = await this.accounts.register(input, context.caller);
+    return respond(context, await this.sessions.start({ ...user, device, scopes: null, client: context.client }));
   }
 
   @Directive('@public')
@@ -41,8 +41,8 @@ export class AuthenticationResolver {
   ): Promise<TokenResponse> {
     const device = parseDevice(input.device);
     const scopes = parseScopes(input);
-    const userId = await this.accounts.authenticate(input.identifier, input.password);
-    return respond(context, await this.sessions.start({ userId, device, scopes, client: context.client }));
+    const user = await this.accounts.authenticate(input.identifier, input.password, context.caller);
+    return respond(context, await this.sessions.start({ ...user, device, scopes, client: context.client }));
   }
 
   @Directive('@public')
@@ -63,9 +63,9 @@ export class AuthenticationResolver {
   async logout(
     @Arg('input', () => LogoutInput, { nullable: true, description: 'What to end; left out, the session of the bearer token.' })
     input: LogoutInput | null | undefined,
-    @Ctx() { principal }: LatchkeyContext,
+    @Ctx() { principal, actor }: LatchkeyContext,
   ): Promise<LogoutPayload> {
-    await this.sessions.logout(principal, input?.refreshToken ?? null, input?.sessions ?? SessionSelection.THIS_SESSION);
+    await this.sessions.logout(principal, actor, input?.refreshToken ?? null, input?.sessions ?? SessionSelection.THIS_SESSION);
     return { success: true };
   }
 
@@ -79,7 +79,7 @@ export class AuthenticationResolver {
     @Ctx() context: LatchkeyContext,
   ): Promise<ChangePasswordPayload> {
     const { subject, sessionId } = authenticated(context.principal);
-    await this.accounts.changePassword({ ...input, userId: subject, sessionId });
+    await this.accounts.changePassword({ ...input, userId: subject, sessionId }, context.caller);
     return { user: new UserType(subject) };
   }
 }

@@ -16,9 +16,9 @@ export class SessionResolver {
   @Mutation(() => RevokeSessionPayload, { description: "Ends one of the caller's sessions: a lost phone, say." })
   async revokeSession(
     @Arg('input', () => RevokeSessionInput, { description: 'The session.' }) input: RevokeSessionInput,
-    @Ctx() { principal, loaders }: LatchkeyContext,
+    @Ctx() { principal, actor, loaders }: LatchkeyContext,
   ): Promise<RevokeSessionPayload> {
-    const record = await this.sessions.revoke(authenticated(principal), input.sessionId);
+    const record = await this.sessions.revoke(authenticated(principal), actor, input.sessionId);
     loaders.session.prime(record.id, record);
     return { session: new SessionType(record.id) };
   }

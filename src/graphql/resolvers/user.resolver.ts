@@ -4,7 +4,7 @@ import type { Accounts } from '../../accounts/accounts.js';
 import { authenticated, refusalOf } from '../../authorization/requirement.js';
 import type { UserStore } from '../../persistence/user.store.js';
 import type { LatchkeyContext } from '../context.js';
-import { decodeCursor, encodeCursor, parsePageSize } from '../inputs/page.js';
+import { decodeCursor, encodeCursor, pageInfo, parsePageSize } from '../inputs/page.js';
 import { SetUserDisabledInput, SetUserRolesInput } from '../inputs/inputs.js';
 import { SessionType } from '../types/session.type.js';
 import { UserConnection, UserType } from '../types/user.type.js';
@@ -34,16 +34,7 @@ export class UserResolver {
     const { users, hasMore, totalCount } = await this.users.page(parsePageSize(first), afterId);
     for (const user of users) loaders.user.prime(user.id, user);
     const edges = users.map(({ id }) => ({ cursor: encodeCursor(id), node: new UserType(id) }));
-    return {
-      edges,
-      pageInfo: {
-        hasNextPage: hasMore,
-        hasPreviousPage: afterId !== undefined,
-        startCursor: edges[0]?.cursor ?? null,
-        endCursor: edges.at(-1)?.cursor ?? null,
-      },
-      totalCount,
-    };
+    return { edges, pageInfo: pageInfo(edges, { hasNextPage: hasMore, hasPreviousPage: afterId !== undefined }), totalCount };
   }
 
   @Directive('@requiresScopes(scopes: [["users:write"]])')
@@ -52,8 +43,9 @@ export class UserResolver {
   })
   async setUserRoles(
     @Arg('input', () => SetUserRolesInput, { description: 'The user and the roles.' }) input: SetUserRolesInput,
+    @Ctx() { actor }: LatchkeyContext,
   ): Promise<UserType> {
-    await this.accounts.setRoles(input.userId, input.roles);
+    await this.accounts.setRoles(input.userId, input.roles, actor);
     return new UserType(input.userId);
   }
 
@@ -61,8 +53,9 @@ export class UserResolver {
   @Mutation(() => UserType, { description: 'Disables a user, which ends every session, or enables one again.' })
   async setUserDisabled(
     @Arg('input', () => SetUserDisabledInput, { description: 'The user, and whether to disable.' }) input: SetUserDisabledInput,
+    @Ctx() { actor }: LatchkeyContext,
   ): Promise<UserType> {
-    await this.accounts.setDisabled(input.userId, input.disabled);
+    await this.accounts.setDisabled(input.userId, input.disabled, actor);
     return new UserType(input.userId);
   }
 

@@ -12,17 +12,17 @@ export class UserType {
 }
 
 @ObjectType({ description: 'Where a page begins and ends (Relay cursor connections).' })
-class PageInfo {
-  @Field(() => Boolean, { description: 'Whether users follow after endCursor.' })
+export class PageInfo {
+  @Field(() => Boolean, { description: 'Whether more follow after endCursor.' })
   hasNextPage!: boolean;
 
-  @Field(() => Boolean, { description: 'Whether users stand before startCursor.' })
+  @Field(() => Boolean, { description: 'Whether others stand before startCursor.' })
   hasPreviousPage!: boolean;
 
-  @Field(() => String, { nullable: true, description: 'The cursor of the first user of the page.' })
+  @Field(() => String, { nullable: true, description: 'The cursor of the first one of the page.' })
   startCursor!: string | null;
 
-  @Field(() => String, { nullable: true, description: 'The cursor of the last user of the page: give it as "after" for the next one.' })
+  @Field(() => String, { nullable: true, description: 'The cursor of the last one of the page: give it as "after" for the next one.' })
   endCursor!: string | null;
 }
 

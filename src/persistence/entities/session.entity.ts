@@ -8,6 +8,8 @@ const SessionSchema = defineEntity({
   properties: {
     id: p.uuid().primary(),
     user: () => p.manyToOne(User).joinColumn('user_id').deleteRule('cascade').index('session_user_id_index'),
+    /** The user's security version when it began. */
+    userVersion: p.integer().default(1),
     /** Counts the refresh tokens that the session has had. */
     generation: p.integer(),
     /** SHA-256 of the secret S of the current refresh token. */

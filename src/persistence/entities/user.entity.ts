@@ -15,6 +15,8 @@ const UserSchema = defineEntity({
     disabled: p.boolean().default(false),
     /** `uv` in access tokens: moves on when tokens issued before must not be believed any more. */
     securityVersion: p.integer().default(1),
+    /** Sessions that began at an older security version are over. */
+    sessionVersion: p.integer().default(1),
     createdAt: p.datetime().length(6).defaultRaw('now()'),
     roles: () => p.manyToMany(Role).owner().pivotTable('user_role').joinColumn('user_id').inverseJoinColumn('role'),
   },

@@ -1,0 +1,145 @@
+import { LRUCache } from 'lru-cache';
+
+import type { Clock } from '../clock.js';
+import { AuthError } from '../errors.js';
+import type { ThrottlePolicy, ThrottleStore } from '../persistence/throttle.store.js';
+import { networkOf } from './network.js';
+
+/** At most ten guesses in a quarter of an hour; after a hundred in a row, none (NIST SP 800-63B-4 section 3.2.2). */
+const ACCOUNT: ThrottlePolicy = {
+  freeFailures: 4,
+  firstDelaySeconds: 16,
+  maxDelaySeconds: 3600,
+  maxFailures: 100,
+  forgetAfterSeconds: null,
+};
+/** One who sprays a password over many accounts. Offices share an address, so many failures are free. */
+const NETWORK: ThrottlePolicy = {
+  freeFailures: 300,
+  firstDelaySeconds: 1,
+  maxDelaySeconds: 3600,
+  maxFailures: null,
+  forgetAfterSeconds: 3600,
+};
+
+const LID_WINDOW_MS = 60_000;
+const LID_ADDRESSES = 100_000;
+/** What a caller is told where waiting alone does not help. */
+const LONGEST_ADVICE_SECONDS = 3600;
+
+/** Who tries a password. */
+export interface Guesser {
+  ipAddress: string | null;
+  /** Who the caller is signed in as, if anyone. */
+  subject: string | null;
+}
+
+export interface LoginThrottle {
+  /**
+   * A blunt lid on what one address may ask for, in this replica's memory, before anything costs anything.
+   *
+   * @throws {AuthError} RATE_LIMITED
+   */
+  admit(guesser: Guesser): void;
+  /**
+   * Runs one guess, counted per account and per network in the database.
+   *
+   * Checks, in order: the network; the account; and where strangers have used the account up, whether the caller is one of its own devices
+   * (signed in as it, or at the network of one of its live sessions), which has a count of its own: nobody is locked out by the guesses of others.
+   *
+   * @param account the user's id, or something that stands for an identifier that nobody has.
+   * @param knownAddresses the addresses of the account's live sessions.
+   * @param guess whether the password was right.
+   * @throws {AuthError} RATE_LIMITED, whether or not the password would have been right; and what `guess` throws.
+   */
+  attempt(
+    account: string,
+    guesser: Guesser,
+    knownAddresses: () => Promise<readonly string[]>,
+    guess: () => Promise<boolean>,
+  ): Promise<boolean>;
+  /** Forgets the failures of an account: its password is new. */
+  clear(account: string): Promise<void>;
+}
+
+export function createLoginThrottle({
+  store,
+  addressLimitPerMinute,
+  clock,
+}: {
+  store: ThrottleStore;
+  addressLimitPerMinute: number;
+  clock: Clock;
+}): LoginThrottle {
+  const lid = new LRUCache<string, { count: number }>({
+    max: LID_ADDRESSES,
+    ttl: LID_WINDOW_MS,
+    ttlResolution: 0,
+    perf: { now: () => clock.monotonic() },
+  });
+
+  const refuse = async (key: string): Promise<never> => {
+    const retryAfterSeconds = Math.min(await store.retryAfterSeconds(key), LONGEST_ADVICE_SECONDS);
+    throw new AuthError({ code: 'RATE_LIMITED', retryAfterSeconds }, `throttled: ${key.split(':')[0] ?? ''}`);
+  };
+
+  /** The key that the guess counts under: the account's, or the device's where strangers have used up the account's. */
+  const beginForAccount = async (
+    account: string,
+    guesser: Guesser,
+    network: string | undefined,
+    knownAddresses: () => Promise<readonly string[]>,
+  ) => {
+    const accountKey = `account:${account}`;
+    if (await store.begin(accountKey, ACCOUNT)) return accountKey;
+    const isOwnDevice =
+      guesser.subject === account || (network !== undefined && (await knownAddresses()).some((known) => networkOf(known) === network));
+    if (!isOwnDevice) return refuse(accountKey);
+    const deviceKey = `device:${account}:${network ?? ''}`;
+    return (await store.begin(deviceKey, ACCOUNT)) ? deviceKey : refuse(deviceKey);
+  };
+
+  const settleNetwork = (key: string, isRight: boolean | undefined) => (isRight === false ? store.fail(key, NETWORK) : store.release(key));
+
+  /** The right password ends the failures in a row, those of strangers too. */
+  const settleAccount = async (key: string, isRight: boolean | undefined, account: string) => {
+    if (isRight === true) await Promise.all([...new Set([key, `account:${account}`])].map((used) => store.clear(used)));
+    else if (isRight === false) await store.fail(key, ACCOUNT);
+    else await store.release(key);
+  };
+
+  return {
+    admit({ ipAddress }) {
+      const network = networkOf(ipAddress);
+      if (network === undefined) return;
+      const used = lid.get(network) ?? { count: 0 };
+      if (used.count >= addressLimitPerMinute) {
+        const retryAfterSeconds = Math.max(1, Math.ceil(lid.getRemainingTTL(network) / 1000));
+        throw new AuthError({ code: 'RATE_LIMITED', retryAfterSeconds }, 'throttled: the lid on one address');
+      }
+      used.count += 1;
+      // Set once, so that the window ends when it began to count, not when it last did.
+      if (used.count === 1) lid.set(network, used);
+    },
+
+    async attempt(account, guesser, knownAddresses, guess) {
+      const network = networkOf(guesser.ipAddress);
+      const networkKey = network === undefined ? undefined : `network:${network}`;
+      if (networkKey !== undefined && !(await store.begin(networkKey, NETWORK))) return refuse(networkKey);
+      let isRight: boolean | undefined;
+      let key: string | undefined;
+      try {
+        key = await beginForAccount(account, guesser, network, knownAddresses);
+        isRight = await guess();
+        return isRight;
+      } finally {
+        await Promise.all([
+          networkKey === undefined ? undefined : settleNetwork(networkKey, isRight),
+          key === undefined ? undefined : settleAccount(key, isRight, account),
+        ]);
+      }
+    },
+
+    clear: (account) => store.clear(`account:${account}`),
+  };
+}

@@ -1,0 +1,69 @@
+import type { Command } from 'commander';
+
+import { systemClock } from '../clock.js';
+import { loadConfig, type Config } from '../config/config.js';
+import { createCore, type Core } from '../core.js';
+import { withDevelopmentSecrets } from '../development.js';
+import { createLogger, type Logger } from '../log.js';
+import { openDatabase, type Database } from '../persistence/database.js';
+import type { Terminal } from './io.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The command line makes changes in nobody's name. */
+export const OPERATOR = { userId: null, subject: null, ipAddress: null, userAgent: 'latchkey command' };
+
+export interface JsonOption {
+  json?: true;
+}
+
+/** What every command is made with. */
+export interface Cli {
+  environment: Environment;
+  terminal: Terminal;
+  /** Adds a command with its description, which can print JSON. */
+  command: (parent: Command, name: string, description: string) => Command;
+  /** Where and how a command prints. */
+  output: (options: JsonOption) => { json: boolean; terminal: Terminal };
+  /** Opens the configured database for the length of some work. */
+  withDatabase: (work: (database: Database, config: Config) => Promise<void>) => Promise<void>;
+  /** Makes the domain for the length of some work, its signing keys loaded, and tells the replicas when it is done. */
+  withCore: (work: (core: Core) => Promise<void>) => Promise<void>;
+}
+
+export function createCli(environment: Environment, terminal: Terminal): Cli {
+  const withDatabase = async (work: (database: Database, config: Config, log: Logger) => Promise<void>): Promise<void> => {
+    const config = await withDevelopmentSecrets(loadConfig(environment));
+    // Standard output is for what was asked for.
+    const log = createLogger({ logLevel: 'warn' }, process.stderr);
+    const database = await openDatabase(config, log);
+    try {
+      await work(database, config, log);
+    } finally {
+      await database.close();
+    }
+  };
+
+  return {
+    environment,
+    terminal,
+    command: (parent, name, description) => parent.command(name).description(description).option('--json', 'print JSON'),
+    output: ({ json }) => ({ json: json === true, terminal }),
+    withDatabase,
+    withCore: (work) =>
+      withDatabase(async (database, config, log) => {
+        const pending = await database.pendingMigrations();
+        if (pending.length > 0)
+          throw new Error(`The database lacks ${String(pending.length)} migrations. Apply them first: latchkey migrate`);
+        const core = await createCore({ config, clock: systemClock, log, database, reservedDatabase: database });
+        try {
+          await core.keys.maintain();
+          await work(core);
+        } finally {
+          await core.keyMaintenance.stop();
+        }
+        // The server's replicas poll anyhow; this tells them sooner.
+        await core.stores.revocations.notify();
+      }),
+  };
+}

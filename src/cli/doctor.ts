@@ -1,0 +1,72 @@
+import { systemClock } from '../clock.js';
+import type { Config } from '../config/config.js';
+import { createSecretRing } from '../crypto/secret-ring.js';
+import { openSigningKey } from '../keys/signing-key.js';
+import type { Database } from '../persistence/database.js';
+import { createSigningKeyStore } from '../persistence/signing-key.store.js';
+import type { Row } from './io.js';
+
+/** The clock tolerance and the margin of revocations cover less than this. */
+const LARGEST_SKEW_SECONDS = 5;
+
+export type Finding = Row & { check: string; ok: boolean; finding: string; advice: string };
+
+/** Looks at what a server needs, one thing after the other, and says what to do about each that is not as it should be. */
+export async function examine(config: Config, database: Database): Promise<Finding[]> {
+  const findings: Finding[] = [
+    finding('configuration', true, `${config.environment}, issuer "${config.issuer}", ${String(config.secrets.length)} secret(s)`, ''),
+  ];
+
+  let databaseTime: number;
+  try {
+    const begun = systemClock.now();
+    const [row] = await database.query<{ version: string; now: number }>(
+      `SELECT version(), extract(epoch FROM clock_timestamp())::float8 AS now`,
+    );
+    databaseTime = (row?.now ?? 0) - (systemClock.now() - begun) / 2000;
+    findings.push(finding('database', true, row?.version.split(' on ')[0] ?? '', ''));
+  } catch {
+    findings.push(finding('database', false, 'cannot be reached', 'Check DATABASE_URL, the network, and that PostgreSQL runs.'));
+    return findings;
+  }
+
+  const skew = Math.abs(systemClock.now() / 1000 - databaseTime);
+  findings.push(
+    finding(
+      'clock',
+      skew <= LARGEST_SKEW_SECONDS,
+      `${skew.toFixed(1)} s from the database's`,
+      `Set both machines' clocks by NTP: tokens are checked within ${String(config.clockToleranceSeconds)} s.`,
+    ),
+  );
+
+  const pending = await database.pendingMigrations();
+  findings.push(
+    finding(
+      'migrations',
+      pending.length === 0,
+      pending.length === 0 ? 'all applied' : `missing: ${pending.join(', ')}`,
+      'Run: latchkey migrate',
+    ),
+  );
+  if (pending.length > 0) return findings;
+
+  const secrets = createSecretRing(config.secrets);
+  const keys = await Promise.all((await createSigningKeyStore(database).list()).map((stored) => openSigningKey(secrets, stored)));
+  const usable = keys.filter((key) => key.privateKey !== undefined && key.algorithm === config.signingAlgorithm);
+  findings.push(
+    finding(
+      'signing keys',
+      usable.length > 0,
+      `${String(keys.length)} verify, ${String(usable.length)} can sign with ${config.signingAlgorithm}`,
+      keys.length === 0
+        ? 'The server makes one when it starts.'
+        : 'No secret of LATCHKEY_SECRETS opens them: put the old secret back behind the new one.',
+    ),
+  );
+  return findings;
+}
+
+function finding(check: string, ok: boolean, text: string, advice: string): Finding {
+  return { check, ok, finding: text, advice: ok ? '' : advice };
+}

@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+
+import type { Cli, JsonOption } from './command.js';
+import { printResult, printRows } from './io.js';
+
+/** `keys`: see and rotate the signing keys. */
+export function addKeyCommands(program: Command, { command, output, withCore }: Cli): void {
+  const keys = program.command('keys').description('see and rotate signing keys');
+
+  command(keys, 'list', 'list the keys that verify, the newest first').action((options: JsonOption) =>
+    withCore(({ keys: ring }) => {
+      const signing = ring.signingKey().kid;
+      const rows = ring.list().map(({ kid, algorithm, activatesAt, expiresAt, privateKey }) => ({
+        kid,
+        algorithm,
+        state: kid === signing ? 'signs' : privateKey === undefined ? 'verifies (sealed by a dropped secret)' : 'verifies',
+        activatesAt: activatesAt.toISOString(),
+        expiresAt: expiresAt?.toISOString() ?? null,
+      }));
+      printRows(rows, { ...output(options), empty: '' });
+      return Promise.resolve();
+    }),
+  );
+
+  command(keys, 'rotate', 'publish a new signing key, which signs in ten minutes')
+    .option('--immediately', 'let it sign at once: verifiers that cache the key set refuse its tokens until they fetch it anew')
+    .action((options: JsonOption & { immediately?: true }) =>
+      withCore(async ({ keys: ring, stores, announce }) => {
+        await ring.rotate(options.immediately === true);
+        announce(await stores.revocations.announceKeys());
+        const newest = ring.list()[0]?.kid;
+        printResult(`Published ${newest ?? ''}.`, { kid: newest }, output(options));
+      }),
+    );
+
+  command(keys, 'revoke <kid>', 'refuse whatever a key has signed: for a key that has leaked').action((kid: string, options: JsonOption) =>
+    withCore(async ({ keys: ring, stores, announce }) => {
+      if (!(await ring.revoke(kid))) throw new Error('There is no such key. See: latchkey keys list');
+      await ring.maintain();
+      announce(await stores.revocations.announceKeys());
+      printResult(`Revoked ${kid}. Clients refresh.`, { kid }, output(options));
+    }),
+  );
+}

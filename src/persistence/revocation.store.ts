@@ -1,0 +1,147 @@
+import { actorParameter, audit, type Actor } from './audit.store.js';
+import type { Database } from './database.js';
+
+export type RevocationKind =
+  /** One session. */
+  | 'session'
+  /** A user's tokens of older security versions. */
+  | 'user'
+  /** Everyone's tokens that were issued before `minimumVersion`, in seconds since the epoch. */
+  | 'global'
+  /** The signing keys have changed: load them again. */
+  | 'keys';
+
+/** Tells every replica that access tokens must not be believed any more. */
+export interface RevocationEntry {
+  kind: RevocationKind;
+  /** The session's or the user's id. */
+  key: string | null;
+  /** Tokens of an older version die; null: all of them. */
+  minimumVersion: number | null;
+  /** When the last token that it concerns has expired, in seconds since the epoch. */
+  expiresAt: number;
+}
+
+/** What a poll returns: rows and cursor from one snapshot, so that no transaction falls between them. */
+export interface RevocationPoll {
+  entries: RevocationEntry[];
+  /** Every transaction before this one has ended: the next poll starts here. */
+  cursor: string;
+  /** Names the server and its start: another one may have lost what this one had. */
+  incarnation: string;
+}
+
+export interface RevocationStore {
+  /** The live entries that a transaction from `cursor` on wrote; all of them from '0'. */
+  poll(cursor: string): Promise<RevocationPoll>;
+  /** Whether a session lives, and its user's security version, for when the feed is not to be trusted. */
+  sessionState(sessionId: string): Promise<{ isLive: boolean; userVersion: number } | undefined>;
+  /** Ends everyone's access tokens issued until now. */
+  revokeGlobally(actor: Actor): Promise<RevocationEntry[]>;
+  /** Makes every replica load the signing keys again. */
+  announceKeys(): Promise<RevocationEntry[]>;
+  /** Hints to the other replicas to poll now. Never part of a change: a full queue of notifications must not undo it. */
+  notify(): Promise<void>;
+}
+
+/** Entries are kept for so long after they expire, for a replica whose clock runs behind believes tokens for longer. */
+export const REVOCATION_MARGIN = "interval '10 minutes'";
+
+export const REVOCATION_CHANNEL = 'latchkey_revocation';
+
+/** The columns of an entry, as a statement that writes one returns them. */
+const ENTRY = `kind, key, minimum_version::float8 AS "minimumVersion", extract(epoch FROM expires_at)::float8 AS "expiresAt"`;
+
+/**
+ * A CTE `announced` that writes an entry for each row of another CTE.
+ *
+ * @param lifetime a parameter: how long the entry matters, in seconds.
+ */
+export function announce(kind: RevocationKind, from: string, key: string, minimumVersion: string, lifetime: string): string {
+  return `announced AS (
+    INSERT INTO revocation (kind, key, minimum_version, expires_at)
+    SELECT '${kind}', ${key}, ${minimumVersion}, now() + make_interval(secs => ${lifetime}) FROM ${from}
+    RETURNING ${ENTRY}
+  )`;
+}
+
+/** The cursor before every transaction. */
+const BEGINNING = '0';
+const PAGE_ROWS = 20_000;
+/** Those from a cursor on are few, as a rule: OFFSET 0 makes PostgreSQL find them by xid, and order them afterwards. */
+const SINCE_CURSOR = '(SELECT * FROM revocation WHERE xid >= $2::text::xid8 OFFSET 0) AS recent';
+
+export function createRevocationStore(db: Database, { revocationLifetimeSeconds }: { revocationLifetimeSeconds: number }): RevocationStore {
+  /** Reads live rows after an id and a cursor in one statement, and so from one snapshot. */
+  const readPage = async (since: string, afterId: string): Promise<Page> => {
+    const rows = await db.query<Nullable<StoredEntry> & Omit<Page, 'entries'>>(
+      `SELECT r.*, pg_snapshot_xmin(pg_current_snapshot())::text AS cursor,
+              pg_postmaster_start_time()::text || coalesce(inet_server_addr()::text, '') AS incarnation
+         FROM (SELECT 1) AS always
+         LEFT JOIN (
+           SELECT id::text AS "rowId", ${ENTRY} FROM ${since === BEGINNING ? 'revocation' : SINCE_CURSOR}
+            WHERE id > $1::text::bigint AND expires_at > now() - ${REVOCATION_MARGIN} ORDER BY id LIMIT ${PAGE_ROWS}
+         ) AS r ON true`,
+      since === BEGINNING ? [afterId] : [afterId, since],
+    );
+    const [first] = rows;
+    if (first === undefined) throw new Error('A poll always returns a row.');
+    return { entries: rows.filter(isEntry), cursor: first.cursor, incarnation: first.incarnation };
+  };
+
+  return {
+    async poll(cursor) {
+      // In pages: a million rows at once take longer than any statement may. What commits between two pages is not lost: its transaction had not
+      // ended at the first one, whose cursor is returned.
+      const first = await readPage(cursor, '0');
+      const entries = [...first.entries];
+      for (let page = first; page.entries.length === PAGE_ROWS;) {
+        page = await readPage(cursor, page.entries.at(-1)?.rowId ?? '0');
+        for (const entry of page.entries) entries.push(entry);
+      }
+      return { ...first, entries };
+    },
+
+    async sessionState(sessionId) {
+      const [row] = await db.query<{ isLive: boolean; userVersion: number }>(
+        `SELECT (s.revoked_at IS NULL AND s.absolute_expires_at > now() AND s.user_version >= u.session_version AND NOT u.disabled) AS "isLive",
+                u.security_version AS "userVersion"
+           FROM session s JOIN user_account u ON u.id = s.user_id WHERE s.id = $1`,
+        [sessionId],
+      );
+      return row;
+    },
+
+    revokeGlobally: (actor) =>
+      db.query<RevocationEntry>(
+        `WITH moment AS (SELECT ceil(extract(epoch FROM now()))::bigint AS seconds),
+              ${announce('global', 'moment', 'NULL::uuid', 'seconds', '$1')},
+              ${audit({ type: `'SESSIONS_REVOKED'`, from: 'moment', userId: 'NULL::uuid', sessionId: 'NULL::uuid', reason: `'EVERY_ACCESS_TOKEN'`, actor: '$2' })}
+         SELECT * FROM announced`,
+        [revocationLifetimeSeconds, actorParameter(actor)],
+      ),
+
+    announceKeys: () =>
+      db.query<RevocationEntry>(
+        `INSERT INTO revocation (kind, expires_at) VALUES ('keys', now() + make_interval(secs => 600)) RETURNING ${ENTRY}`,
+      ),
+
+    async notify() {
+      await db.query(`SELECT pg_notify('${REVOCATION_CHANNEL}', '')`);
+    },
+  };
+}
+
+interface StoredEntry extends RevocationEntry {
+  rowId: string;
+}
+
+interface Page extends RevocationPoll {
+  entries: StoredEntry[];
+}
+
+type Nullable<T> = { [Key in keyof T]: T[Key] | null };
+
+function isEntry<T extends Nullable<StoredEntry>>(row: T): row is T & StoredEntry {
+  return row.kind !== null;
+}

@@ -1,0 +1,205 @@
+import { LRUCache } from 'lru-cache';
+
+import type { Clock } from '../clock.js';
+import { AuthError } from '../errors.js';
+import type { Logger } from '../log.js';
+import type { RevocationEntry, RevocationStore } from '../persistence/revocation.store.js';
+import type { AccessTokenClaims } from '../tokens/access-token.js';
+import { ALL_VERSIONS, createRevocationIndex } from './revocation-index.js';
+
+const POLL_INTERVAL_MS = 1000;
+const PURGE_INTERVAL_MS = 60_000;
+/** An older feed is not to be trusted: the session's row is read instead. */
+const STALE_AFTER_MS = 10_000;
+/** How long what that row said is believed: the bound that revocation promises. */
+const FALLBACK_BOUND_MS = 1000;
+const FALLBACK_SESSIONS = 50_000;
+
+/** The beginning of time, for a poll. */
+const BEGINNING = '0';
+
+export type TokenState = 'live' | 'SESSION_REVOKED' | 'TOKEN_STALE';
+
+/** What every replica knows of revocations, held in memory. */
+export interface RevocationFeed {
+  /** Loads every live entry: nothing may be served before. Then polls each second. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Polls as soon as it can: someone hinted that there is something. */
+  hint(): void;
+  /** Applies what this replica itself has just revoked, at once, and hints to the others. */
+  announce(entries: readonly RevocationEntry[]): void;
+  /**
+   * Whether a verified token is still to be believed.
+   *
+   * Reads memory alone while the feed is fresh. When it is older than 10 s, the session's row decides, read once for all who ask at the same time
+   * and believed for a second.
+   *
+   * @throws {AuthError} SERVICE_UNAVAILABLE, as a rejection, when the feed is stale and the database does not answer: never a verdict.
+   */
+  stateOf(claims: AccessTokenClaims): TokenState | Promise<TokenState>;
+  readonly isLoaded: boolean;
+  /** How long ago the database last said what is revoked. */
+  readonly ageMs: number;
+  readonly size: number;
+}
+
+interface RevocationFeedOptions {
+  store: RevocationStore;
+  clock: Clock;
+  log: Logger;
+  /** Called when the signing keys must be loaded again. */
+  onKeysChanged: () => void;
+}
+
+export function createRevocationFeed({ store, clock, log, onKeysChanged }: RevocationFeedOptions): RevocationFeed {
+  const index = createRevocationIndex();
+  /** Tokens issued before it are dead, whosesoever. */
+  let globalMinimum = 0;
+  let keysChangedUntil = 0;
+  let cursor = BEGINNING;
+  let incarnation: string | undefined;
+  /** When the last poll that was answered was begun, by the monotonic clock. */
+  let freshAt: number | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let purgeTimer: NodeJS.Timeout | undefined;
+  let polling: Promise<void> | undefined;
+  let pollAgain = false;
+  let notifying = false;
+  const fallback = new LRUCache<string, Promise<{ isLive: boolean; userVersion: number } | undefined>>({
+    max: FALLBACK_SESSIONS,
+    ttl: FALLBACK_BOUND_MS,
+    ttlResolution: 0,
+    perf: { now: () => clock.monotonic() },
+  });
+
+  const ageMs = () => (freshAt === undefined ? Number.POSITIVE_INFINITY : clock.monotonic() - freshAt);
+
+  const apply = (entry: RevocationEntry): void => {
+    const { kind, key, minimumVersion, expiresAt } = entry;
+    switch (kind) {
+      case 'session':
+      case 'user':
+        if (key !== null) index.raise(key, minimumVersion ?? ALL_VERSIONS, expiresAt);
+        return;
+      case 'global':
+        globalMinimum = Math.max(globalMinimum, minimumVersion ?? 0);
+        return;
+      case 'keys':
+        // Each such entry is seen by several polls, and counts once.
+        if (expiresAt > keysChangedUntil) {
+          keysChangedUntil = expiresAt;
+          onKeysChanged();
+        }
+    }
+  };
+
+  const readOnce = async (): Promise<void> => {
+    const begunAt = clock.monotonic();
+    let poll = await store.poll(cursor);
+    // Another server, or one whose transactions went back: what it lost or gained may lie before the cursor.
+    const isAnotherServer = incarnation !== undefined && (poll.incarnation !== incarnation || BigInt(poll.cursor) < BigInt(cursor));
+    if (isAnotherServer) {
+      log.warn('the database restarted or was replaced: every revocation is loaded again');
+      poll = await store.poll(BEGINNING);
+    }
+    poll.entries.forEach(apply);
+    ({ cursor, incarnation } = poll);
+    freshAt = begunAt;
+  };
+
+  const poll = (): Promise<void> => {
+    if (polling !== undefined) {
+      pollAgain = true;
+      return polling;
+    }
+    polling = readOnce().finally(() => {
+      polling = undefined;
+      if (!pollAgain) return;
+      pollAgain = false;
+      pollAndLog();
+    });
+    return polling;
+  };
+
+  let failing = false;
+  const pollAndLog = (): void => {
+    poll().then(
+      () => {
+        if (failing) log.info('revocations are read again');
+        failing = false;
+      },
+      (error: unknown) => {
+        if (!failing) log.error({ err: error }, 'revocations cannot be read: sessions are checked one by one when that lasts');
+        failing = true;
+      },
+    );
+  };
+
+  const notifyOthers = async (): Promise<void> => {
+    if (notifying) return;
+    notifying = true;
+    try {
+      await store.notify();
+    } catch (error) {
+      log.warn({ err: error }, 'other replicas could not be notified: they will see it at their next poll');
+    } finally {
+      notifying = false;
+    }
+  };
+
+  const stateFromRow = async ({ sessionId, userVersion }: AccessTokenClaims): Promise<TokenState> => {
+    let reading = fallback.get(sessionId);
+    if (reading === undefined) {
+      reading = store.sessionState(sessionId);
+      fallback.set(sessionId, reading);
+      reading.catch(() => fallback.delete(sessionId));
+    }
+    try {
+      const state = await reading;
+      if (state?.isLive !== true) return 'SESSION_REVOKED';
+      return userVersion < state.userVersion ? 'TOKEN_STALE' : 'live';
+    } catch (error) {
+      throw new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'the revocation feed is stale and the session cannot be read', { cause: error });
+    }
+  };
+
+  return {
+    async start() {
+      await poll();
+      timer ??= setInterval(pollAndLog, POLL_INTERVAL_MS).unref();
+      purgeTimer ??= setInterval(() => {
+        // By the clock that the tokens' exp is checked with: none of them is still believed.
+        index.purge(clock.now() / 1000);
+      }, PURGE_INTERVAL_MS).unref();
+    },
+    async stop() {
+      clearInterval(timer);
+      clearInterval(purgeTimer);
+      timer = purgeTimer = undefined;
+      pollAgain = false;
+      await polling?.catch(() => undefined);
+    },
+    hint: pollAndLog,
+    announce(entries) {
+      if (entries.length === 0) return;
+      entries.forEach(apply);
+      void notifyOthers();
+    },
+    stateOf(claims) {
+      // What is known to be revoked stays so, however old the feed is.
+      if (index.minimumVersion(claims.sessionId) > 0) return 'SESSION_REVOKED';
+      if (claims.userVersion < index.minimumVersion(claims.subject) || claims.issuedAt < globalMinimum) return 'TOKEN_STALE';
+      return ageMs() <= STALE_AFTER_MS ? 'live' : stateFromRow(claims);
+    },
+    get isLoaded() {
+      return freshAt !== undefined;
+    },
+    get ageMs() {
+      return ageMs();
+    },
+    get size() {
+      return index.size;
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { parse as uuidToBytes } from 'uuid';
+
+const WORDS_PER_KEY = 4;
+const FIRST_CAPACITY = 1024;
+/** Beyond it, runs of taken slots get long. */
+const FULLEST = 0.7;
+
+/** Every version of a key's tokens is revoked. */
+export const ALL_VERSIONS = 0xffff_ffff;
+
+/**
+ * Maps UUIDs to the least version that still counts, until a time.
+ *
+ * An open-addressing hash table in typed arrays: 24 bytes a slot, so that a million entries take less than 64 MB and the garbage collector
+ * sees four objects.
+ */
+export interface RevocationIndex {
+  /** Raises the least version that counts for a key; it never lowers it. Times are seconds since the epoch. */
+  raise(id: string, minimumVersion: number, expiresAt: number): void;
+  /** The least version that counts; 0 when nothing is revoked. */
+  minimumVersion(id: string): number;
+  /** Forgets what has expired. */
+  purge(now: number): void;
+  readonly size: number;
+}
+
+export function createRevocationIndex(): RevocationIndex {
+  let capacity = FIRST_CAPACITY;
+  let keys = new Uint32Array(capacity * WORDS_PER_KEY);
+  let versions = new Uint32Array(capacity);
+  /** 0 marks a free slot. */
+  let expiries = new Uint32Array(capacity);
+  let size = 0;
+
+  /** The slot of a key, or the free one where it belongs. The last word of a UUIDv7 is random: it needs no hashing. */
+  const find = (key: Uint32Array): number => {
+    let slot = (key[3] ?? 0) & (capacity - 1);
+    while (expiries[slot] !== 0 && !isAt(slot, key)) slot = (slot + 1) & (capacity - 1);
+    return slot;
+  };
+
+  const isAt = (slot: number, key: Uint32Array): boolean => {
+    const at = slot * WORDS_PER_KEY;
+    return keys[at + 3] === key[3] && keys[at + 2] === key[2] && keys[at + 1] === key[1] && keys[at] === key[0];
+  };
+
+  const put = (key: Uint32Array, version: number, expiresAt: number): void => {
+    const slot = find(key);
+    if (expiries[slot] === 0) {
+      keys.set(key, slot * WORDS_PER_KEY);
+      size += 1;
+    }
+    versions[slot] = Math.max(versions[slot] ?? 0, version);
+    expiries[slot] = Math.max(expiries[slot] ?? 0, expiresAt, 1);
+  };
+
+  /** Copies what is still to be kept into a table of the right size. */
+  const rebuild = (expectedSize: number, keepAfter: number): void => {
+    const old = { keys, versions, expiries, capacity };
+    capacity = FIRST_CAPACITY;
+    while (expectedSize > capacity * FULLEST) capacity *= 2;
+    keys = new Uint32Array(capacity * WORDS_PER_KEY);
+    versions = new Uint32Array(capacity);
+    expiries = new Uint32Array(capacity);
+    size = 0;
+    for (let slot = 0; slot < old.capacity; slot += 1) {
+      const expiresAt = old.expiries[slot] ?? 0;
+      if (expiresAt > keepAfter)
+        put(old.keys.subarray(slot * WORDS_PER_KEY, (slot + 1) * WORDS_PER_KEY), old.versions[slot] ?? 0, expiresAt);
+    }
+  };
+
+  return {
+    raise(id, minimumVersion, expiresAt) {
+      if (size + 1 > capacity * FULLEST) rebuild(size * 2, 0);
+      put(toKey(id), minimumVersion, Math.ceil(expiresAt));
+    },
+    minimumVersion(id) {
+      if (size === 0) return 0;
+      const slot = find(toKey(id));
+      return expiries[slot] === 0 ? 0 : (versions[slot] ?? 0);
+    },
+    purge(now) {
+      const kept = expiries.reduce((count, expiresAt) => (expiresAt > now ? count + 1 : count), 0);
+      if (kept < size) rebuild(kept, now);
+    },
+    get size() {
+      return size;
+    },
+  };
+}
+
+function toKey(id: string): Uint32Array {
+  const bytes = uuidToBytes(id);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Uint32Array.of(view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12));
+}
