@@ -5,8 +5,14 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 // Vite would load graphql's ES module and Node, for the packages that need it, its CommonJS one: "from another module or realm".
 const resolve = { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] };
 
-function project(name: string, timeouts: { testTimeout: number; hookTimeout: number }): TestProjectInlineConfiguration {
-  return { resolve, test: { name, include: [`test/${name}/**/*.test.ts`], ...timeouts } };
+interface Options {
+  testTimeout: number;
+  hookTimeout: number;
+  fileParallelism?: boolean;
+}
+
+function project(name: string, options: Options): TestProjectInlineConfiguration {
+  return { resolve, test: { name, include: [`test/${name}/**/*.test.ts`], ...options } };
 }
 
 const moreThan95Percent = { branches: 95.01 };
@@ -21,6 +27,8 @@ export default defineConfig({
       project('integration', { testTimeout: 20_000, hookTimeout: 30_000 }),
       project('e2e', { testTimeout: 30_000, hookTimeout: 60_000 }),
       project('postgres', { testTimeout: 60_000, hookTimeout: 60_000 }),
+      // One file at a time: each has several servers and a database to itself, and measures how fast they heal.
+      project('faults', { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }),
       project('browser', { testTimeout: 120_000, hookTimeout: 120_000 }),
     ],
     // The counts of every run, for whoever adds them up.

@@ -2,6 +2,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { allowInsecureRequests, validateJwtAccessToken } from 'oauth4webapi';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCalls, newPerson, PASSWORD, type Calls, type Tokens } from '../support/calls.js';
+import { NOBODY, OPERATOR } from '../support/callers.js';
 import { bearer, createClient, operation } from '../support/client.js';
 import { createTestDatabase, describeOnPostgres, type TestDatabase } from '../support/database.js';
 import { startTestServer, type TestServer } from '../support/server.js';
@@ -23,7 +24,7 @@ interface UserPage {
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /** The server's clock, for tests that let an access token grow old; the database keeps its own. */
-const clock = { aheadMs: 0, now: () => Date.now() + clock.aheadMs };
+const clock = { aheadMs: 0, now: () => Date.now() + clock.aheadMs, monotonic: () => performance.now() };
 
 let database: TestDatabase;
 let server: TestServer;
@@ -57,9 +58,15 @@ async function isAlive({ refreshToken }: Tokens): Promise<boolean> {
   return errors.length === 0;
 }
 
+/** Why an access token is refused, or that it is good. */
+async function accessReason({ accessToken }: Tokens): Promise<string> {
+  const { errors } = await server.graphql(operation('viewer'), {}, bearer(accessToken));
+  return errors[0]?.extensions.reason ?? 'good';
+}
+
 async function administrator(): Promise<Tokens> {
   const person = newPerson();
-  await server.accounts.register(person, ['user', 'admin']);
+  await server.accounts.register(person, NOBODY, ['user', 'admin']);
   return login(person.email);
 }
 
@@ -129,7 +136,7 @@ describe('login', () => {
     const disabled = newPerson();
     await register(known);
     const { user } = await register(disabled);
-    await server.accounts.setDisabled(user.id, true);
+    await server.accounts.setDisabled(user.id, true, OPERATOR);
     const replies = await Promise.all(
       [
         { identifier: 'nobody@example.com', password: PASSWORD },
@@ -145,7 +152,7 @@ describe('login', () => {
   it('narrows a session to the scopes asked for, and refresh never widens it again', async () => {
     const { user } = await administrator();
     const whole = await login(user.email);
-    expect(whole.scope).toBe('users:read users:write');
+    expect(whole.scope).toBe('audit:read users:read users:write');
     const narrow = await login(user.email, { scopes: ['users:read', 'not:granted'] });
     expect(narrow.scope).toBe('users:read');
     expect((await refresh(narrow.refreshToken)).scope).toBe('users:read');
@@ -190,7 +197,7 @@ describe('refresh', () => {
 
   it('takes away what the roles do not grant any more', async () => {
     const admin = await administrator();
-    await server.accounts.setRoles(admin.user.id, ['user']);
+    await server.accounts.setRoles(admin.user.id, ['user'], OPERATOR);
     expect((await refresh(admin.refreshToken)).scope).toBe('');
   });
 });
@@ -213,6 +220,7 @@ describe('logout', () => {
     ['of OTHER_SESSIONS', 'OTHER_SESSIONS'],
     ['of ALL_SESSIONS', 'ALL_SESSIONS'],
   ])('%s ends what it names, by refresh token, by bearer and by both', async (_name, sessions) => {
+    const reason = sessions === 'OTHER_SESSIONS' || sessions === 'ALL_SESSIONS' ? 'TOKEN_STALE' : 'SESSION_REVOKED';
     const ends = { asks: sessions !== 'OTHER_SESSIONS', other: sessions === 'OTHER_SESSIONS' || sessions === 'ALL_SESSIONS' };
     for (const [withRefreshToken, withBearer] of [
       [true, false],
@@ -223,6 +231,8 @@ describe('logout', () => {
       const fields = { ...(withRefreshToken ? { refreshToken: asks.refreshToken } : {}), ...(sessions ? { sessions } : {}) };
       const variables = Object.keys(fields).length > 0 ? { input: fields } : {};
       expect(await call.answer('logout', variables, withBearer ? bearer(asks.accessToken) : {})).toEqual({ success: true });
+      // At once, before anything is refreshed.
+      expect(await accessReason(asks)).toBe(reason);
       expect({ asks: !(await isAlive(asks)), other: !(await isAlive(other)) }).toEqual(ends);
       expect(await isAlive(stranger)).toBe(true);
     }
@@ -259,6 +269,7 @@ describe('revokeSession', () => {
     expect(revoked).toMatchObject({ session: { id: phone.session.id, device: { name: 'Phone', platform: 'ANDROID' }, current: false } });
     expect([await isAlive(here), await isAlive(phone)]).toEqual([true, false]);
     expect((await viewer(here)).sessions.map(({ id }) => id)).not.toContain(phone.session.id);
+    expect(await accessReason(phone)).toBe('SESSION_REVOKED');
   });
 
   it("answers to another user's session as to none, and leaves it", async () => {
@@ -297,6 +308,8 @@ describe('changePassword', () => {
     const input = { currentPassword: PASSWORD, newPassword, keepOtherSessions };
     const changed = await call.answer('change-password', { input }, bearer(asks.accessToken));
     expect(changed).toEqual({ user: { id: asks.user.id, email: person.email } });
+    const expectedReason = keepOtherSessions ? 'good' : 'TOKEN_STALE';
+    expect([await accessReason(asks), await accessReason(other)]).toEqual([expectedReason, expectedReason]);
     expect([await isAlive(asks), await isAlive(other)]).toEqual([true, keepOtherSessions]);
     const old = await call.fault('login', { input: { identifier: person.email, password: PASSWORD } });
     expect(old.extensions.code).toBe('INVALID_CREDENTIALS');
@@ -349,7 +362,8 @@ describe('what administrators do', () => {
     const userId = tokens.user.id;
     const changed = await call.answer('set-user-roles', { input: { userId, roles: ['admin', 'user', 'admin'] } }, headers);
     expect(changed).toMatchObject({ id: userId, roles: ['admin', 'user'] });
-    expect((await refresh(tokens.refreshToken)).scope).toBe('users:read users:write');
+    expect(await accessReason(tokens)).toBe('TOKEN_STALE');
+    expect((await refresh(tokens.refreshToken)).scope).toBe('audit:read users:read users:write');
     for (const [input, path] of [
       [{ userId, roles: ['emperor'] }, 'roles'],
       [{ userId: crypto.randomUUID(), roles: ['user'] }, 'userId'],
@@ -369,6 +383,7 @@ describe('what administrators do', () => {
       email,
       disabled: true,
     });
+    expect(await accessReason(tokens)).toBe('TOKEN_STALE');
     expect(await isAlive(tokens)).toBe(false);
     await call.fault('login', { input: { identifier: email, password: PASSWORD } });
     await call.answer('set-user-disabled', { input: { userId, disabled: false } }, headers);

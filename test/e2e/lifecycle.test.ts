@@ -61,7 +61,7 @@ describe('a server in development', () => {
     expect(first.child.output).toMatch(/Secrets +for development only/);
     const tokens = await first.call.answer<Tokens>('login', { input: first.user });
     expect(tokens.user.roles).toEqual(['admin', 'user']);
-    expect(tokens.scope).toBe('users:read users:write');
+    expect(tokens.scope).toBe('audit:read users:read users:write');
     first.child.kill('SIGTERM');
     expect(await first.child.ended).toBe(0);
 
@@ -276,13 +276,22 @@ describe('a schema that leaves something open', () => {
   });
 });
 
+describe('a port that is taken', () => {
+  it('ends the start, which lets go of the database first', async () => {
+    const server = await startTestServer();
+    await expect(startTestServer({ variables: { PORT: new URL(server.url).port } })).rejects.toThrow('EADDRINUSE');
+    await server.close();
+  });
+});
+
 describe('health', () => {
   it('is good while everything is there, and kept by nobody', async () => {
     const server = await startTestServer();
     const live = await fetch(new URL('/livez', server.url));
     expect([live.status, await live.json()]).toEqual([200, { status: 'ok' }]);
     const ready = await fetch(new URL('/readyz', server.url));
-    expect([ready.status, await ready.json()]).toEqual([200, { status: 'ok', checks: { database: true, keys: true, serving: true } }]);
+    const checks = { database: true, keys: true, revocations: true, serving: true };
+    expect([ready.status, await ready.json()]).toEqual([200, { status: 'ok', checks }]);
     for (const response of [live, ready]) expect(response.headers.get('cache-control')).toBe('no-store');
     await server.close();
   });
@@ -313,7 +322,9 @@ describeOnPostgres('a database that goes away', () => {
     proxy.cut();
     const ready = await fetch(new URL('/readyz', server.url));
     expect(ready.status).toBe(503);
-    expect(await ready.json()).toEqual({ status: 'unavailable', checks: { database: false, keys: true, serving: true } });
+    // What was revoked is known still.
+    const checks = { database: false, keys: true, revocations: true, serving: true };
+    expect(await ready.json()).toEqual({ status: 'unavailable', checks });
     expect((await fetch(new URL('/livez', server.url))).status).toBe(200);
     for (const [name, variables, headers] of [
       ['refresh', { input: { refreshToken: tokens.refreshToken } }, {}],

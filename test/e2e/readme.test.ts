@@ -1,17 +1,20 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { stripIgnoredCharacters } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/program.js';
 import type { FaultCode, UnauthenticatedReason } from '../../src/errors.js';
 import { createLogger } from '../../src/log.js';
 import { openDatabase } from '../../src/persistence/database.js';
 import { createCalls, newPerson, PASSWORD, type Calls, type Tokens } from '../support/calls.js';
+import { NOBODY } from '../support/callers.js';
 import { bearer, operation } from '../support/client.js';
-import { testConfig } from '../support/config.js';
+import { testConfig, type Variables } from '../support/config.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { Invoice, InvoiceResolver, type InvoiceStore } from '../support/invoice.resolver.js';
-import { codeBlocks, patternOf, readme, section, tableRows } from '../support/readme.js';
+import { codeBlocks, operations, patternOf, readme, section, tableRows } from '../support/readme.js';
 import { startTestServer, type TestServer } from '../support/server.js';
 
 const theCalls = codeBlocks(section(readme, '## The four calls'));
@@ -38,13 +41,13 @@ describe('the calls of README', () => {
 
   beforeAll(async () => {
     server = await startTestServer({ variables: database.variables });
-    await server.accounts.register({ email: 'dev@latchkey.localhost', username: 'dev', password: PASSWORD }, ['user', 'admin']);
+    await server.accounts.register({ email: 'dev@latchkey.localhost', username: 'dev', password: PASSWORD }, NOBODY, ['user', 'admin']);
   });
 
   afterAll(() => server.close());
 
   it('has four of them, and one that is refused', () => {
-    expect(examples.map(({ field }) => field)).toEqual(['login', 'viewer', 'refresh', 'logout', 'refresh']);
+    expect(examples.map(({ field }) => field)).toEqual(['login', 'viewer', 'refresh', 'logout', 'viewer']);
     expect(examples.map(({ shown }) => shown.language)).toEqual(Array(5).fill('json'));
   });
 
@@ -98,7 +101,6 @@ describe('the table of errors', () => {
 describe("the field of one's own", () => {
   const [resolver, migration = ''] = yourOwnField.map(({ text }) => text);
   const grantScope = /addSql\(`([^`]*)`\)/.exec(migration)?.[1] ?? '';
-  const makeAdministrator = operatingIt.find(({ language }) => language === 'sql')?.text ?? '';
   const store: InvoiceStore = {
     ofCustomer: (userId) => Promise.resolve([Object.assign(new Invoice(), { id: `of ${userId}`, totalCents: 1250 })]),
   };
@@ -117,10 +119,10 @@ describe("the field of one's own", () => {
   it('is refused to who lacks the scope, and answered once an administrator has given the role', async () => {
     const [admin, customer] = [newPerson(), newPerson()];
     await withServer(startTestServer({ variables: database.variables }), async ({ answer }) => {
-      for (const input of [admin, customer]) await answer('register', { input });
+      await answer('register', { input: customer });
     });
     await runSql(grantScope);
-    await runSql(makeAdministrator.replace('ada@example.com', admin.email));
+    await makeAdministrator(admin);
 
     await withServer(start(), async ({ answer }, { graphql }) => {
       const login = ({ email, password }: typeof admin) => answer<Tokens>('login', { input: { identifier: email, password } });
@@ -132,11 +134,21 @@ describe("the field of one's own", () => {
 
       const { accessToken } = await login(admin);
       await answer('set-user-roles', { input: { userId: before.user.id, roles: ['user', 'customer'] } }, bearer(accessToken));
+      const stale = await graphql(document, {}, bearer(before.accessToken));
+      expect(stale.errors.map(({ extensions }) => extensions.reason)).toEqual(['TOKEN_STALE']);
       const after = await answer<Tokens>('refresh', { input: { refreshToken: before.refreshToken } });
       expect(after.scope).toBe('invoices:read');
       const answered = await graphql(document, {}, bearer(after.accessToken));
       expect(answered.data).toEqual({ invoices: [{ id: `of ${before.user.id}`, totalCents: 1250 }] });
     });
+  });
+});
+
+describe('the SQL of docs/operations.md', () => {
+  const statements = codeBlocks(operations).filter(({ language }) => language === 'sql');
+
+  it.each(statements)('is understood by the database: $text', async ({ text }) => {
+    await expect(runSql(`EXPLAIN ${text}`)).resolves.toBeUndefined();
   });
 });
 
@@ -149,7 +161,21 @@ async function withServer(starting: Promise<TestServer>, work: (calls: Calls, se
   }
 }
 
-/** Between two runs of the server: PGlite lets in one process at a time. */
+/** The command that README gives for it, as its reader would run it between two runs of the server: PGlite lets in one process at a time. */
+async function makeAdministrator({ email, password }: { email: string; password: string }): Promise<void> {
+  const line = operatingIt.map(({ text }) => /^npx (latchkey users create .*)$/m.exec(text)?.[1]).find((found) => found !== undefined);
+  const words = (line ?? '').replace('ada@example.com', email).split(' ');
+  const environment: Variables = {
+    NODE_ENV: 'test',
+    LATCHKEY_SECRETS: 'a-secret-that-is-used-in-tests-and-nowhere-else',
+    ...database.variables,
+  };
+  let printed = '';
+  const stdin = Readable.from([`${password}\n`]) as unknown as NodeJS.ReadStream;
+  await runCli(['node', ...words], environment, { stdin, stdout: { write: (text) => (printed += text) } });
+  expect(printed).toMatch(/^Made [0-9a-f-]{36}\.\n$/);
+}
+
 async function runSql(statement: string): Promise<void> {
   const config = testConfig(database.variables);
   const opened = await openDatabase(config, createLogger(config));

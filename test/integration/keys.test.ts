@@ -14,6 +14,7 @@ import { keyPairOf } from '../support/signing-keys.js';
 
 const SECRET = 'the-secret-of-every-replica-in-this-test';
 const NEW_SECRET = 'the-secret-that-replaces-it-in-this-test';
+const LIFETIME_SECONDS = 90 * 86_400;
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 const log = createLogger({ logLevel: 'silent' });
 
@@ -40,7 +41,14 @@ interface Replica {
 }
 
 async function startReplica({ secrets = [SECRET], algorithm = 'EdDSA' }: Replica = {}): Promise<KeyRing> {
-  const ring = createKeyRing({ store, secrets: createSecretRing(secrets), algorithm, clock: systemClock, log });
+  const ring = createKeyRing({
+    store,
+    secrets: createSecretRing(secrets),
+    algorithm,
+    lifetimeSeconds: LIFETIME_SECONDS,
+    clock: systemClock,
+    log,
+  });
   await ring.load();
   return ring;
 }

@@ -77,7 +77,7 @@ describe('the migrations', () => {
     cleanups.push(() => testDatabase.drop());
     const database = await open(testDatabase.variables);
     expect(await database.query('SELECT name, scopes FROM role ORDER BY name')).toEqual([
-      { name: 'admin', scopes: ['users:read', 'users:write'] },
+      { name: 'admin', scopes: ['users:read', 'users:write', 'audit:read'] },
       { name: 'user', scopes: [] },
     ]);
   });

@@ -7,6 +7,7 @@ import type { Principal } from '../../src/authorization/principal.js';
 import type { SessionSelection } from '../../src/sessions/sessions.js';
 import type { TokenPair } from '../../src/sessions/token-session.js';
 import { openRefreshToken, sealRefreshToken } from '../../src/tokens/refresh-token.js';
+import { OPERATOR } from '../support/callers.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { codeOf, openSessionEngine, principalOf, type SessionEngine } from '../support/session-engine.js';
 
@@ -34,6 +35,7 @@ afterAll(async () => {
 beforeEach(async () => {
   userId = await engine.newUser();
   engine.lines.length = 0;
+  engine.announced.length = 0;
 });
 
 /** A session that has rotated so many times, a minute apart, and all its pairs, the last one current and just rotated to. */
@@ -77,8 +79,12 @@ describe('signing in', () => {
   });
 
   it('is refused to a user who was disabled meanwhile', async () => {
-    await engine.users.setDisabled(userId, true);
+    await engine.users.setDisabled(userId, true, OPERATOR);
     expect(await codeOf(engine.signIn(userId))).toBe('INVALID_CREDENTIALS');
+  });
+
+  it('is refused on a password that was changed since it was verified', async () => {
+    expect(await codeOf(engine.signIn(userId, null, 'of the password before'))).toBe('INVALID_CREDENTIALS');
   });
 
   it('is refused to a user who does not exist', async () => {
@@ -95,7 +101,7 @@ describe('a refresh token, row by row of the table', () => {
 
   it('of a session that was revoked is refused', async () => {
     const pair = await engine.signIn(userId);
-    await engine.store.revoke(pair.grant.sessionId, 'TEST');
+    await engine.store.revoke(pair.grant.sessionId, 'OPERATOR', OPERATOR);
     const { version } = await engine.row(pair);
     expect(await codeOf(engine.refresh(pair))).toBe(INVALID);
     expect((await engine.row(pair)).version).toBe(version);
@@ -110,10 +116,10 @@ describe('a refresh token, row by row of the table', () => {
 
   it('of a user who was disabled and enabled again stays refused: the session was ended', async () => {
     const pair = await engine.signIn(userId);
-    await engine.users.setDisabled(userId, true);
-    await engine.users.setDisabled(userId, false);
+    await engine.users.setDisabled(userId, true, OPERATOR);
+    await engine.users.setDisabled(userId, false, OPERATOR);
     expect(await codeOf(engine.refresh(pair))).toBe(INVALID);
-    expect((await engine.row(pair)).revokedReason).toBe('USER_DISABLED');
+    expect((await engine.row(pair)).isRevoked).toBe(true);
   });
 
   it('that is current rotates: new access token, successor', async () => {
@@ -328,15 +334,15 @@ describe('the scenarios that decide the product', () => {
 
   it('S7: logout needs no live access token, the refresh token alone does', async () => {
     const pair = await engine.signIn(userId);
-    await engine.sessions.logout({ kind: 'rejected', reason: 'TOKEN_EXPIRED' }, pair.refreshToken, 'THIS_SESSION');
+    await engine.sessions.logout({ kind: 'rejected', reason: 'TOKEN_EXPIRED' }, OPERATOR, pair.refreshToken, 'THIS_SESSION');
     expect(await engine.isAlive(pair)).toBe(false);
   });
 
   it('S9: a role that was taken away is gone at the next refresh', async () => {
     const admin = await engine.newUser(['user', 'admin']);
     const pair = await engine.signIn(admin);
-    expect(pair.scope).toBe('users:read users:write');
-    await engine.users.setRoles(admin, ['user']);
+    expect(pair.scope).toBe('audit:read users:read users:write');
+    await engine.users.setRoles(admin, ['user'], OPERATOR);
     const next = await engine.refresh(pair);
     expect(next.scope).toBe('');
     expect(await engine.claims(next)).toMatchObject({ scopes: [], userVersion: 2 });
@@ -478,16 +484,16 @@ describe('the scopes of a session', () => {
   it('are not widened by a role that its user gets later, when they were narrowed', async () => {
     const pair = await engine.signIn(userId, ['users:read']);
     expect(pair.scope).toBe('');
-    await engine.users.setRoles(userId, ['user', 'admin']);
+    await engine.users.setRoles(userId, ['user', 'admin'], OPERATOR);
     expect((await engine.refresh(pair)).scope).toBe('');
   });
 
   it('follow the roles of its user when they were not narrowed', async () => {
     const pair = await engine.signIn(userId);
-    await engine.users.setRoles(userId, ['user', 'admin']);
+    await engine.users.setRoles(userId, ['user', 'admin'], OPERATOR);
     const next = await engine.refresh(pair);
-    expect(next.scope).toBe('users:read users:write');
-    await engine.users.setRoles(userId, []);
+    expect(next.scope).toBe('audit:read users:read users:write');
+    await engine.users.setRoles(userId, [], OPERATOR);
     await engine.age(pair, 60);
     expect((await engine.refresh(next)).scope).toBe('');
   });
@@ -496,7 +502,7 @@ describe('the scopes of a session', () => {
     const admin = await engine.newUser(['admin']);
     const r1 = await engine.signIn(admin);
     const r2 = await engine.refresh(r1);
-    await engine.users.setRoles(admin, ['user']);
+    await engine.users.setRoles(admin, ['user'], OPERATOR);
     for (const pair of [r1, r2]) expect(await engine.refresh(pair)).toMatchObject({ refreshToken: r2.refreshToken, scope: '' });
   });
 });
@@ -624,34 +630,76 @@ describe('logout', () => {
     const sessions = { mine: mine[0], other: await engine.signIn(userId), stranger: await engine.signIn(await engine.newUser()) };
     const { principal, refreshToken } = credentials[name]!(mine);
     for (let time = 1; time <= 2; time += 1) {
-      await engine.sessions.logout(principal, refreshToken, selection);
+      await engine.sessions.logout(principal, OPERATOR, refreshToken, selection);
       for (const [whose, pair] of Object.entries(sessions)) {
         expect(await engine.isAlive(pair), `${whose}, time ${time}`).toBe(!ended.includes(whose));
       }
     }
-    const reason = ended.includes('mine') ? 'LOGOUT' : null;
-    expect((await engine.row(mine[0])).revokedReason).toBe(reason);
+    // What ends more than one session does not write to them: they are over because the user's version moved on.
+    const reason = ended.join() === 'mine' ? 'LOGOUT' : null;
+    expect(await engine.row(mine[0])).toMatchObject({ isRevoked: ended.includes('mine'), revokedReason: reason });
     expect(await codeOf(engine.refresh(mine.at(-1)!))).toBe(ended.includes('mine') ? INVALID : LIVES);
     expect(await codeOf(engine.refresh(sessions.other))).toBe(ended.includes('other') ? INVALID : LIVES);
+  });
+
+  it.each<[selection: SessionSelection, expected: object[]]>([
+    ['THIS_SESSION', [{ kind: 'session', minimumVersion: null }]],
+    ['OTHER_SESSIONS', [{ kind: 'user', minimumVersion: 2 }]],
+    ['ALL_SESSIONS', [{ kind: 'user', minimumVersion: 2 }]],
+  ])('of %s is announced as one revocation, however many sessions it ends', async (selection, expected) => {
+    const pairs = await Promise.all(Array.from({ length: 5 }, () => engine.signIn(userId)));
+    await engine.sessions.logout(principalOf(pairs[0]!), OPERATOR, null, selection);
+    const key = selection === 'THIS_SESSION' ? pairs[0]!.grant.sessionId : userId;
+    expect(engine.announced).toMatchObject(expected.map((entry) => ({ ...entry, key })));
+    await expect(
+      engine.database.query('SELECT kind, minimum_version::int AS "minimumVersion" FROM revocation WHERE key = $1', [key]),
+    ).resolves.toEqual(expected);
+  });
+
+  it.each<[how: string, end: (pair: TokenPair) => Promise<unknown>]>([
+    ['revoked', (pair) => engine.sessions.revoke(principalOf(pair), OPERATOR, pair.grant.sessionId)],
+    ['expired', (pair) => engine.age(pair, 30 * DAY)],
+  ])('by a refresh token of a session that is %s ends none beside it for THIS_SESSION, whoever is signed in', async (_how, end) => {
+    const dead = await engine.signIn(userId);
+    const [mine, other] = [await engine.signIn(userId), await engine.signIn(userId)];
+    await end(dead);
+    const announced = engine.announced.length;
+    await engine.sessions.logout(principalOf(mine), OPERATOR, dead.refreshToken, 'THIS_SESSION');
+    expect([await engine.isAlive(mine), await engine.isAlive(other)]).toEqual([true, true]);
+    expect(engine.announced).toHaveLength(announced);
+    // By the bearer, who speaks for all sessions of the user.
+    await engine.sessions.logout(principalOf(mine), OPERATOR, dead.refreshToken, 'OTHER_SESSIONS');
+    expect([await engine.isAlive(mine), await engine.isAlive(other)]).toEqual([true, false]);
+    await engine.sessions.logout(principalOf(mine), OPERATOR, dead.refreshToken, 'ALL_SESSIONS');
+    expect(await engine.isAlive(mine)).toBe(false);
+  });
+
+  it('by a refresh token of a dead session of somebody else ends nothing of theirs', async () => {
+    const stranger = await engine.newUser();
+    const [dead, theirs] = [await engine.signIn(stranger), await engine.signIn(stranger)];
+    const mine = await engine.signIn(userId);
+    await engine.age(dead, 30 * DAY);
+    for (const selection of SELECTIONS) await engine.sessions.logout(principalOf(mine), OPERATOR, dead.refreshToken, selection);
+    expect([await engine.isAlive(theirs), await engine.isAlive(mine)]).toEqual([true, false]);
   });
 
   it('by a refresh token of a session that has expired ends no other', async () => {
     const pair = await engine.signIn(userId);
     const other = await engine.signIn(userId);
     await engine.age(pair, 30 * DAY);
-    for (const selection of SELECTIONS) await engine.sessions.logout(ANONYMOUS, pair.refreshToken, selection);
+    for (const selection of SELECTIONS) await engine.sessions.logout(ANONYMOUS, OPERATOR, pair.refreshToken, selection);
     expect(await engine.isAlive(other)).toBe(true);
   });
 
   it('of more than one session moves the version of the user on, so that access tokens go stale', async () => {
     const pair = await engine.signIn(userId);
-    await engine.sessions.logout(ANONYMOUS, pair.refreshToken, 'OTHER_SESSIONS');
+    await engine.sessions.logout(ANONYMOUS, OPERATOR, pair.refreshToken, 'OTHER_SESSIONS');
     expect((await engine.claims(await engine.refresh(pair))).userVersion).toBe(2);
   });
 
   it('by garbage asks nothing of the database', async () => {
     const before = engine.queries;
-    for (const selection of SELECTIONS) await engine.sessions.logout(ANONYMOUS, 'garbage', selection);
+    for (const selection of SELECTIONS) await engine.sessions.logout(ANONYMOUS, OPERATOR, 'garbage', selection);
     expect(engine.queries - before).toBe(0);
   });
 });
@@ -664,7 +712,7 @@ describe('revoking one session by its id', () => {
   ])('is refused for an id %s, and ends nothing', async (_name, makeId) => {
     const sessionId = await makeId();
     const mine = await engine.signIn(userId);
-    await expect(engine.sessions.revoke(principalOf(mine), sessionId)).rejects.toMatchObject({
+    await expect(engine.sessions.revoke(principalOf(mine), OPERATOR, sessionId)).rejects.toMatchObject({
       fault: { code: 'BAD_USER_INPUT', fields: [{ path: 'sessionId', rule: 'exists', message: 'You have no such session.' }] },
     });
     expect(await engine.isAlive(mine)).toBe(true);
@@ -673,7 +721,7 @@ describe('revoking one session by its id', () => {
 
   it('ends that one of the caller, and tells which it was', async () => {
     const [mine, other] = [await engine.signIn(userId), await engine.signIn(userId)];
-    const ended = await engine.sessions.revoke(principalOf(mine), other.grant.sessionId);
+    const ended = await engine.sessions.revoke(principalOf(mine), OPERATOR, other.grant.sessionId);
     expect(ended).toMatchObject({ id: other.grant.sessionId, userId });
     expect(await engine.isAlive(other)).toBe(false);
     expect(await engine.isAlive(mine)).toBe(true);
@@ -682,9 +730,9 @@ describe('revoking one session by its id', () => {
 
   it('may end the very session that asks, and may be repeated', async () => {
     const mine = await engine.signIn(userId);
-    await engine.sessions.revoke(principalOf(mine), mine.grant.sessionId);
+    await engine.sessions.revoke(principalOf(mine), OPERATOR, mine.grant.sessionId);
     const { version } = await engine.row(mine);
-    await engine.sessions.revoke(principalOf(mine), mine.grant.sessionId);
+    await engine.sessions.revoke(principalOf(mine), OPERATOR, mine.grant.sessionId);
     expect(await engine.row(mine)).toMatchObject({ isRevoked: true, revokedReason: 'REVOKED', version });
   });
 });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Principal } from '../../src/authorization/principal.js';
 import type { SessionSelection } from '../../src/sessions/sessions.js';
 import type { TokenPair } from '../../src/sessions/token-session.js';
+import { OPERATOR } from '../support/callers.js';
 import { createTestDatabase, describeOnPostgres, type TestDatabase } from '../support/database.js';
 import { codeOf, openSessionEngine, principalOf, type SessionEngine } from '../support/session-engine.js';
 
@@ -39,18 +40,18 @@ describeOnPostgres('logouts that race', () => {
   it.each<SessionSelection>(['THIS_SESSION', 'ALL_SESSIONS'])(
     'R8: after a logout of %s returns, no refresh succeeds, neither by the token nor by a successor that was in flight',
     async (selection) => {
-      await race(250, (pair) => engine.sessions.logout(ANONYMOUS, pair.refreshToken, selection));
+      await race(250, (pair) => engine.sessions.logout(ANONYMOUS, OPERATOR, pair.refreshToken, selection));
     },
   );
 
   it('R8: after a session was revoked by its id, no refresh succeeds', async () => {
-    await race(100, (pair) => engine.sessions.revoke(principalOf(pair), pair.grant.sessionId));
+    await race(100, (pair) => engine.sessions.revoke(principalOf(pair), OPERATOR, pair.grant.sessionId));
   });
 
   it('R8: after a user was disabled, no refresh succeeds', async () => {
     await race(100, async ({ grant }) => {
-      await engine.users.setDisabled(grant.userId, true);
-      await engine.users.setDisabled(grant.userId, false);
+      await engine.users.setDisabled(grant.userId, true, OPERATOR);
+      await engine.users.setDisabled(grant.userId, false, OPERATOR);
     });
   });
 
@@ -65,11 +66,12 @@ describeOnPostgres('logouts that race', () => {
         [userId],
       );
       await Promise.all([
-        engine.sessions.logout(principalOf(pairs[0]), null, 'ALL_SESSIONS'),
-        engine.users.setDisabled(userId, true),
-        engine.sessions.logout(principalOf(pairs[1]), null, 'OTHER_SESSIONS'),
-        engine.users.changePassword(userId, { old: 'of nothing', new: 'of something' }, { except: null, reason: 'PASSWORD_CHANGED' }),
-        engine.users.setRoles(userId, ['admin']),
+        engine.sessions.logout(principalOf(pairs[0]), OPERATOR, null, 'ALL_SESSIONS'),
+        engine.users.setDisabled(userId, true, OPERATOR),
+        engine.sessions.logout(principalOf(pairs[1]), OPERATOR, null, 'OTHER_SESSIONS'),
+        engine.users.changePassword(userId, { old: 'of nothing', new: 'of something' }, { except: pairs[0].grant.sessionId }, OPERATOR),
+        engine.users.resetPassword(userId, 'of something else', OPERATOR),
+        engine.users.setRoles(userId, ['admin'], OPERATOR),
         ...pairs.map((pair) => engine.refresh(pair).catch(() => undefined)),
       ]);
       expect(await engine.store.liveByUsers([userId])).toEqual([]);

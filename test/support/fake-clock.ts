@@ -12,6 +12,7 @@ export function createFakeClock(startSeconds = 1_800_000_000): FakeClock {
   let milliseconds = startSeconds * 1000;
   return {
     now: () => milliseconds,
+    monotonic: () => milliseconds,
     get seconds() {
       return milliseconds / 1000;
     },

@@ -2,11 +2,13 @@ import type { ApolloServer } from '@apollo/server';
 import type { GraphQLFormattedError } from 'graphql';
 import { vi } from 'vitest';
 
-import type { Accounts } from '../../src/accounts/accounts.js';
+import type { Accounts, Authenticated } from '../../src/accounts/accounts.js';
 import type { Principal } from '../../src/authorization/principal.js';
 import { createApolloServer } from '../../src/graphql/apollo-server.js';
 import { LatchkeyContext } from '../../src/graphql/context.js';
-import { buildSchema, type ResolverInstance } from '../../src/graphql/schema.js';
+import { buildSchema, operationNamesOf, type ResolverInstance } from '../../src/graphql/schema.js';
+import { createMetrics, type Metrics } from '../../src/metrics.js';
+import type { AuditRecord, AuditStore } from '../../src/persistence/audit.store.js';
 import type { SessionRecord, SessionStore } from '../../src/persistence/session.store.js';
 import type { UserRecord, UserStore } from '../../src/persistence/user.store.js';
 import type { Sessions } from '../../src/sessions/sessions.js';
@@ -33,6 +35,13 @@ export function sessionRecord(id: string, userId: string): SessionRecord {
   return { id, userId, deviceName: null, devicePlatform: 'IOS', createdAt, lastSeenAt, expiresAt, ipAddress: null, userAgent: null };
 }
 
+function auditRecord(id: string): AuditRecord {
+  const nobodyInParticular = { userId: ADA, sessionId: ADAS_SESSION, actorId: ADA, ipAddress: null, userAgent: null };
+  return { id, occurredAt: new Date(0), type: 'SIGNED_IN', ...nobodyInParticular, reason: null };
+}
+
+const AUTHENTICATED: Authenticated = { userId: ADA, passwordHash: 'of a password' };
+
 export const PAIR: TokenPair = {
   accessToken: 'access',
   expiresIn: 900,
@@ -56,9 +65,10 @@ export const PAIR: TokenPair = {
 function createFakes() {
   return {
     accounts: {
-      register: vi.fn<Accounts['register']>(async () => ADA),
-      authenticate: vi.fn<Accounts['authenticate']>(async () => ADA),
+      register: vi.fn<Accounts['register']>(async () => AUTHENTICATED),
+      authenticate: vi.fn<Accounts['authenticate']>(async () => AUTHENTICATED),
       changePassword: vi.fn<Accounts['changePassword']>(async () => undefined),
+      resetPassword: vi.fn<Accounts['resetPassword']>(async () => undefined),
       setRoles: vi.fn<Accounts['setRoles']>(async () => undefined),
       setDisabled: vi.fn<Accounts['setDisabled']>(async () => undefined),
     },
@@ -66,11 +76,14 @@ function createFakes() {
       start: vi.fn<Sessions['start']>(async () => PAIR),
       refresh: vi.fn<Sessions['refresh']>(async () => PAIR),
       logout: vi.fn<Sessions['logout']>(async () => undefined),
-      revoke: vi.fn<Sessions['revoke']>(async (_principal, id) => sessionRecord(id, ADA)),
+      revoke: vi.fn<Sessions['revoke']>(async (_principal, _actor, id) => sessionRecord(id, ADA)),
     },
     users: {
       byIds: vi.fn<UserStore['byIds']>(async (ids) => ids.map(userRecord)),
       page: vi.fn<UserStore['page']>(async () => ({ users: [userRecord(ADA), userRecord(BOB)], hasMore: false, totalCount: 2 })),
+    },
+    audit: {
+      page: vi.fn<AuditStore['page']>(async () => ({ events: [auditRecord('1')], hasMore: false })),
     },
     sessionStore: {
       byIds: vi.fn<SessionStore['byIds']>(async (ids) => ids.map((id) => sessionRecord(id, ADA))),
@@ -88,6 +101,7 @@ export interface Reply {
 export interface GraphqlEngine {
   fakes: ReturnType<typeof createFakes>;
   lines: LogLine[];
+  metrics: Metrics;
   apollo: ApolloServer<LatchkeyContext>;
   run(query: string, principal?: Principal, variables?: Record<string, unknown>): Promise<Reply>;
 }
@@ -99,12 +113,15 @@ export function createGraphqlEngine({
 }: { introspection?: boolean; resolvers?: readonly ResolverInstance[] } = {}): GraphqlEngine {
   const fakes = createFakes();
   const { log, lines } = recordingLog();
-  const grantableScopes = new Set(['users:read', 'users:write']);
-  const schema = buildSchema({ accounts: fakes.accounts, sessions: fakes.sessions, users: fakes.users, grantableScopes, resolvers });
-  const apollo = createApolloServer({ schema, introspection, log });
+  const grantableScopes = new Set(['users:read', 'users:write', 'audit:read']);
+  const { accounts, sessions, users, audit } = fakes;
+  const schema = buildSchema({ accounts, sessions, users, audit, grantableScopes, resolvers });
+  const metrics = createMetrics();
+  const apollo = createApolloServer({ schema, introspection, metrics, operationNames: operationNamesOf(schema), log });
   return {
     fakes,
     lines,
+    metrics,
     apollo,
     async run(query, principal = ANYONE, variables = {}) {
       const request = { credentials: { kind: 'none' as const }, client: { ipAddress: null, userAgent: null }, requestId: 'request-1' };

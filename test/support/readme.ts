@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
 
-export const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+
+export const readme = read('README.md');
+export const security = read('docs/security.md');
+export const operations = read('docs/operations.md');
 
 export interface CodeBlock {
   language: string;
@@ -19,7 +23,7 @@ export function codeBlocks(markdown: string): CodeBlock[] {
 export function section(markdown: string, heading: string): string {
   const rank = heading.indexOf(' ');
   const [, text] = markdown.split(`\n${heading}\n`);
-  if (text === undefined) throw new Error(`README has no section "${heading}"`);
+  if (text === undefined) throw new Error(`There is no section "${heading}"`);
   return text.split(new RegExp(`^#{1,${rank}} `, 'm'))[0] ?? '';
 }
 

@@ -3,7 +3,9 @@ import { v7 as uuidv7 } from 'uuid';
 import { createSecretRing, type SecretRing } from '../../src/crypto/secret-ring.js';
 import { AuthError } from '../../src/errors.js';
 import { createKeyRing } from '../../src/keys/key-ring.js';
+import { createMetrics, type Metrics } from '../../src/metrics.js';
 import { openDatabase, type Database } from '../../src/persistence/database.js';
+import type { RevocationEntry } from '../../src/persistence/revocation.store.js';
 import { createSessionStore, type SessionStore } from '../../src/persistence/session.store.js';
 import { createSigningKeyStore } from '../../src/persistence/signing-key.store.js';
 import { createUserStore, type UserStore } from '../../src/persistence/user.store.js';
@@ -13,17 +15,20 @@ import type { TokenPair } from '../../src/sessions/token-session.js';
 import { createAccessTokens, type AccessTokenClaims } from '../../src/tokens/access-token.js';
 import { systemClock } from '../../src/clock.js';
 import type { AuthenticatedPrincipal } from '../../src/authorization/principal.js';
+import { OPERATOR } from './callers.js';
 import { testConfig, type Variables } from './config.js';
 import type { TestDatabase } from './database.js';
 import { recordingLog, type LogLine } from './log.js';
 
 const CLIENT = { ipAddress: '192.0.2.1', userAgent: 'test' };
+const PASSWORD_HASH = 'of nothing';
 
 /** What the tests look at in a session's row. */
 export interface SessionRow {
   generation: number;
   seenGeneration: number;
   revokedReason: string | null;
+  /** Revoked itself, or begun before its user's sessions were ended. */
   isRevoked: boolean;
   /** Changes with every write to the row. */
   version: string;
@@ -39,10 +44,14 @@ export interface SessionEngine {
   secrets: SecretRing;
   /** What sessions and their activity have logged. */
   lines: LogLine[];
+  metrics: Metrics;
+  /** What it has told the other replicas to be revoked. */
+  announced: RevocationEntry[];
   /** How many times the database was asked since the engine was made. */
   readonly queries: number;
   newUser(roles?: readonly string[]): Promise<string>;
-  signIn(userId: string, scopes?: readonly string[] | null): Promise<TokenPair>;
+  /** Signs in by the password that every user of `newUser` has, or by the one with this hash. */
+  signIn(userId: string, scopes?: readonly string[] | null, passwordHash?: string): Promise<TokenPair>;
   refresh(pair: Pick<TokenPair, 'refreshToken'>, attemptId?: string | null): Promise<TokenPair>;
   /** Verifies the access token as a request does, and reports what that says of its generation. */
   use(pair: TokenPair): Promise<AccessTokenClaims>;
@@ -78,19 +87,24 @@ async function compose(database: Database, variables: Variables): Promise<Sessio
     },
   };
   const secrets = createSecretRing(config.secrets);
-  const store = createSessionStore(counted);
-  const users = createUserStore(counted);
+  const revocationLifetimeSeconds = config.accessTokenLifetimeSeconds;
+  const store = createSessionStore(counted, { revocationLifetimeSeconds });
+  const users = createUserStore(counted, { revocationLifetimeSeconds });
   const keys = createKeyRing({
     store: createSigningKeyStore(counted),
     secrets,
     algorithm: config.signingAlgorithm,
+    lifetimeSeconds: config.signingKeyLifetimeSeconds,
     clock: systemClock,
     log: recordingLog().log,
   });
   await keys.load();
   const accessTokens = createAccessTokens({ keys, clock: systemClock, settings: config });
   const activity = createSessionActivity({ sessions: store, clock: systemClock, log });
-  const sessions = createSessions({ store, secrets, accessTokens, activity, settings: config, log });
+  const metrics = createMetrics();
+  const announced: RevocationEntry[] = [];
+  const announce = (entries: readonly RevocationEntry[]) => void announced.push(...entries);
+  const sessions = createSessions({ store, secrets, accessTokens, activity, settings: config, announce, metrics, log });
 
   const claims = async ({ accessToken }: TokenPair) => {
     const verdict = await accessTokens.verify(accessToken);
@@ -106,16 +120,20 @@ async function compose(database: Database, variables: Variables): Promise<Sessio
     activity,
     secrets,
     lines,
+    metrics,
+    announced,
     get queries() {
       return queries;
     },
     async newUser(roles = ['user']) {
       const id = uuidv7();
       const email = `${id}@example.com`;
-      await users.insert({ id, email, emailKey: email, username: null, usernameKey: null, passwordHash: 'of nothing', roles });
+      const nameless = { username: null, usernameKey: null };
+      await users.insert({ id, email, emailKey: email, ...nameless, passwordHash: PASSWORD_HASH, roles }, OPERATOR);
       return id;
     },
-    signIn: (userId, scopes = null) => sessions.start({ userId, device: { name: null, platform: 'OTHER' }, scopes, client: CLIENT }),
+    signIn: (userId, scopes = null, passwordHash = PASSWORD_HASH) =>
+      sessions.start({ userId, passwordHash, device: { name: null, platform: 'OTHER' }, scopes, client: CLIENT }),
     refresh: ({ refreshToken }, attemptId = null) => sessions.refresh({ refreshToken, attemptId, client: CLIENT }),
     claims,
     async use(pair) {
@@ -136,9 +154,9 @@ async function compose(database: Database, variables: Variables): Promise<Sessio
     },
     async row({ grant }) {
       const [row] = await database.query<SessionRow>(
-        `SELECT generation, seen_generation AS "seenGeneration", revoked_reason AS "revokedReason", revoked_at IS NOT NULL AS "isRevoked",
-                xmin::text AS version
-           FROM session WHERE id = $1`,
+        `SELECT s.generation, s.seen_generation AS "seenGeneration", s.revoked_reason AS "revokedReason",
+                (s.revoked_at IS NOT NULL OR s.user_version < u.session_version) AS "isRevoked", s.xmin::text AS version
+           FROM session s JOIN user_account u ON u.id = s.user_id WHERE s.id = $1`,
         [grant.sessionId],
       );
       return row!;

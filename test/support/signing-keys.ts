@@ -30,6 +30,29 @@ export function createMemorySigningKeyStore(rows: StoredSigningKey[] = []): Memo
       );
       if (!isPresent) this.rows.push(key);
     },
+    async succeed(key, { minimumAgeSeconds, publishedForSeconds, verifiesForSeconds }) {
+      // The ring's clock says when the key was made; the real table goes by its own.
+      const now = key.activatesAt.getTime();
+      const isTooSoon = (minimum: number) =>
+        this.rows.some(
+          (row) => row.algorithm === key.algorithm && row.expiresAt === null && row.activatesAt.getTime() > now - minimum * 1000,
+        );
+      if (minimumAgeSeconds !== null && isTooSoon(minimumAgeSeconds)) return false;
+      const activatesAt = new Date(now + publishedForSeconds * 1000);
+      const endOf = (row: StoredSigningKey) =>
+        row.activatesAt.getTime() > now ? new Date(now) : new Date(activatesAt.getTime() + verifiesForSeconds * 1000);
+      this.rows = this.rows.map((row) => (row.expiresAt === null ? { ...row, expiresAt: endOf(row) } : row));
+      this.rows.push({ ...key, activatesAt });
+      return true;
+    },
+    async reseal({ kid, ...seal }) {
+      this.rows = this.rows.map((row) => (row.kid === kid ? { ...row, ...seal } : row));
+    },
+    async revoke(kid) {
+      const isPresent = this.rows.some((row) => row.kid === kid);
+      this.rows = this.rows.map((row) => (row.kid === kid ? { ...row, expiresAt: new Date(0) } : row));
+      return isPresent;
+    },
   };
 }
 

@@ -261,12 +261,13 @@ describe('inputs', () => {
 
   it('of a logout may be left out, null, or hold nulls', async () => {
     const { run, fakes } = createGraphqlEngine();
+    const actor = { userId: null, ipAddress: null, userAgent: null };
     for (const call of ['logout', 'logout(input: null)', 'logout(input: {})', 'logout(input: { refreshToken: null })']) {
       await run(`mutation { ${call} { success } }`, ANYONE);
-      expect(fakes.sessions.logout).toHaveBeenLastCalledWith(ANYONE, null, 'THIS_SESSION');
+      expect(fakes.sessions.logout).toHaveBeenLastCalledWith(ANYONE, actor, null, 'THIS_SESSION');
     }
     await run('mutation { logout(input: { refreshToken: "r", sessions: ALL_SESSIONS }) { success } }', ANYONE);
-    expect(fakes.sessions.logout).toHaveBeenLastCalledWith(ANYONE, 'r', 'ALL_SESSIONS');
+    expect(fakes.sessions.logout).toHaveBeenLastCalledWith(ANYONE, actor, 'r', 'ALL_SESSIONS');
   });
 });
 

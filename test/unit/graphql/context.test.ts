@@ -5,6 +5,7 @@ import { createContextBuilder, type IncomingRequest } from '../../../src/graphql
 import type { SessionStore } from '../../../src/persistence/session.store.js';
 import type { UserStore } from '../../../src/persistence/user.store.js';
 import type { SessionActivity } from '../../../src/sessions/activity.js';
+import type { RevocationFeed } from '../../../src/sessions/revocation-feed.js';
 import type { AccessTokenClaims, AccessTokens } from '../../../src/tokens/access-token.js';
 import type { BearerCredentials } from '../../../src/tokens/bearer.js';
 import { ADA, ADAS_SESSION, BOB, PAIR, sessionRecord, userRecord } from '../../support/graphql-engine.js';
@@ -23,6 +24,7 @@ const CLAIMS: AccessTokenClaims = {
 
 function setUp() {
   const verify = vi.fn<AccessTokens['verify']>(async () => ({ kind: 'verified', claims: CLAIMS }));
+  const stateOf = vi.fn<RevocationFeed['stateOf']>(() => 'live');
   const see = vi.fn<SessionActivity['see']>();
   const users = { byIds: vi.fn<UserStore['byIds']>(async (ids) => ids.map(userRecord)) };
   const sessions = {
@@ -32,6 +34,7 @@ function setUp() {
   const { log, lines } = recordingLog();
   const build = createContextBuilder({
     accessTokens: { verify } as Partial<AccessTokens> as AccessTokens,
+    revocations: { stateOf },
     activity: { see } as Partial<SessionActivity> as SessionActivity,
     users,
     sessions,
@@ -42,16 +45,17 @@ function setUp() {
     client: { ipAddress: '192.0.2.1', userAgent: 'test' },
     requestId: 'request-1',
   });
-  return { verify, see, users, sessions, lines, build: (credentials: BearerCredentials) => build(request(credentials)) };
+  return { verify, stateOf, see, users, sessions, lines, build: (credentials: BearerCredentials) => build(request(credentials)) };
 }
 
 const BEARER: BearerCredentials = { kind: 'bearer', token: 'token' };
 
 describe('the context of a request', () => {
   it('is of nobody without a token, and verifies none', async () => {
-    const { build, verify, see } = setUp();
+    const { build, verify, stateOf, see } = setUp();
     expect((await build({ kind: 'none' })).principal).toEqual({ kind: 'anonymous' });
     expect(verify).not.toHaveBeenCalled();
+    expect(stateOf).not.toHaveBeenCalled();
     expect(see).not.toHaveBeenCalled();
   });
 
@@ -71,6 +75,34 @@ describe('the context of a request', () => {
       expect(lines).toMatchObject([{ level: 'debug', requestId: 'request-1', reason, detail: 'why' }]);
     },
   );
+
+  it.each(['SESSION_REVOKED', 'TOKEN_STALE'] as const)(
+    'rejects a verified token that is %s since, and counts no sighting',
+    async (reason) => {
+      const { build, stateOf, see } = setUp();
+      for (const state of [reason, Promise.resolve(reason)]) {
+        stateOf.mockReturnValueOnce(state);
+        expect((await build(BEARER)).principal).toEqual({ kind: 'rejected', reason });
+      }
+      expect(stateOf).toHaveBeenCalledWith(CLAIMS);
+      expect(see).not.toHaveBeenCalled();
+    },
+  );
+
+  it('does not ask whether a token is revoked that is not good anyway', async () => {
+    const { build, verify, stateOf } = setUp();
+    verify.mockResolvedValueOnce({ kind: 'rejected', reason: 'TOKEN_EXPIRED', detail: 'past exp' });
+    await build(BEARER);
+    expect(stateOf).not.toHaveBeenCalled();
+  });
+
+  it('is undecided, and neither throws nor rejects, while nobody can tell whether the token is revoked', async () => {
+    const { build, stateOf, see, lines } = setUp();
+    stateOf.mockRejectedValueOnce(new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'no database'));
+    expect((await build(BEARER)).principal).toEqual({ kind: 'undecided' });
+    expect(see).not.toHaveBeenCalled();
+    expect(lines).toMatchObject([{ level: 'error', requestId: 'request-1' }]);
+  });
 
   it.each([
     ['the keys cannot be loaded', new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'no keys')],
@@ -141,6 +173,20 @@ describe('signing in', () => {
       scopes: new Set(['users:read']),
       authTime: 1_800_000_000,
     });
+  });
+
+  it('makes the rest of the request act as the user who has just signed in', async () => {
+    const context = await setUp().build({ kind: 'none' });
+    const client = { ipAddress: '192.0.2.1', userAgent: 'test' };
+    expect([context.caller, context.actor]).toEqual([
+      { ...client, subject: null },
+      { ...client, userId: null },
+    ]);
+    context.signIn(PAIR.grant);
+    expect([context.caller, context.actor]).toEqual([
+      { ...client, subject: ADA },
+      { ...client, userId: ADA },
+    ]);
   });
 
   it('leaves other requests alone', async () => {

@@ -11,6 +11,7 @@ const OLD_SECRET = 'the-secret-that-sealed-keys-until-today';
 const NEW_SECRET = 'the-secret-that-seals-keys-from-today-on';
 const secrets = createSecretRing([OLD_SECRET]);
 const log = createLogger({ logLevel: 'silent' });
+const LIFETIME_SECONDS = 90 * 86_400;
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 const generated: Record<SigningAlgorithm, StoredSigningKey[]> = { EdDSA: [], ES256: [], RS256: [] };
@@ -42,7 +43,7 @@ function stored(algorithm: SigningAlgorithm, index: number, times: { activates?:
 }
 
 function ringOn(keyStore: MemorySigningKeyStore, ring: SecretRing = secrets, algorithm: SigningAlgorithm = 'EdDSA'): KeyRing {
-  return createKeyRing({ store: keyStore, secrets: ring, algorithm, clock, log });
+  return createKeyRing({ store: keyStore, secrets: ring, algorithm, lifetimeSeconds: LIFETIME_SECONDS, clock, log });
 }
 
 async function loadedRing(...rows: StoredSigningKey[]): Promise<KeyRing> {
@@ -104,7 +105,7 @@ describe('the first load', () => {
   it('logs the kid of a key that it made, and nothing private', async () => {
     const lines: string[] = [];
     const recorded = createLogger({ logLevel: 'trace' }, { write: (line: string) => lines.push(line) });
-    const ring = createKeyRing({ store, secrets, algorithm: 'EdDSA', clock, log: recorded });
+    const ring = createKeyRing({ store, secrets, algorithm: 'EdDSA', lifetimeSeconds: LIFETIME_SECONDS, clock, log: recorded });
     await ring.load();
     const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(events).toEqual([

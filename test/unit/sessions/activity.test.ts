@@ -7,7 +7,7 @@ import { recordingLog } from '../../support/log.js';
 type Write = SessionStore['recordSightings'];
 
 function setUp() {
-  const clock = { time: 0, now: () => clock.time };
+  const clock = { time: 0, now: () => clock.time, monotonic: () => clock.time };
   const writes: (readonly Sighting[])[] = [];
   const recordSightings = vi.fn<Write>(async (sightings) => {
     writes.push(sightings);

@@ -16,6 +16,7 @@ import { createMemorySigningKeyStore, keyPairOf, type MemorySigningKeyStore } fr
 
 const NOW = 1_800_000_000;
 const TOLERANCE = 5;
+const KEY_LIFETIME_SECONDS = 90 * 86_400;
 const settings = {
   issuer: 'https://auth.example.com',
   audience: 'https://api.example.com',
@@ -64,7 +65,7 @@ beforeEach(async () => {
 });
 
 async function loadedRing(algorithm: SigningAlgorithm, ringClock: Clock): Promise<KeyRing> {
-  const ring = createKeyRing({ store, secrets, algorithm, clock: ringClock, log });
+  const ring = createKeyRing({ store, secrets, algorithm, lifetimeSeconds: KEY_LIFETIME_SECONDS, clock: ringClock, log });
   await ring.load();
   return ring;
 }
@@ -665,7 +666,7 @@ describe('a token that we issue', () => {
   });
 
   it('cannot be made before a key is loaded', async () => {
-    const empty = createKeyRing({ store, secrets, algorithm: 'EdDSA', clock, log });
+    const empty = createKeyRing({ store, secrets, algorithm: 'EdDSA', lifetimeSeconds: KEY_LIFETIME_SECONDS, clock, log });
     const issuing = createAccessTokens({ keys: empty, clock, settings }).issue(claims);
     await expect(issuing).rejects.toMatchObject({ fault: { code: 'SERVICE_UNAVAILABLE' } });
   });

@@ -1,0 +1,84 @@
+import { describe, expect, it, vi } from 'vitest';
+
+import type { HousekeepingStore } from '../../../src/persistence/housekeeping.store.js';
+import { createHousekeeping } from '../../../src/sessions/housekeeping.js';
+import { recordingLog } from '../../support/log.js';
+
+const BATCH = 10;
+const NOTHING = { sessions: 0, revocations: 0, throttles: 0, signingKeys: 0, auditEvents: 0 };
+
+type Walk = HousekeepingStore['removeSessions'];
+
+function setUp(more: Partial<HousekeepingStore> = {}) {
+  const store = {
+    batchSize: BATCH,
+    removeRevocations: vi.fn(async () => 0),
+    removeThrottles: vi.fn(async () => 0),
+    removeSigningKeys: vi.fn(async () => 0),
+    removeAuditEvents: vi.fn<HousekeepingStore['removeAuditEvents']>(async () => 0),
+    removeSessions: vi.fn<Walk>(async () => ({ removed: 0, lastId: undefined })),
+    ...more,
+  };
+  const { log, lines } = recordingLog();
+  return { store, lines, housekeeping: createHousekeeping({ store, auditRetentionDays: 365, log }) };
+}
+
+/** A table with so many rows to remove, a batch at a time. */
+function table(rows: number) {
+  return vi.fn(async () => {
+    const removed = Math.min(rows, BATCH);
+    rows -= removed;
+    return removed;
+  });
+}
+
+describe('a round of housekeeping', () => {
+  it('removes batch after batch of each kind until one is not full', async () => {
+    const removeRevocations = table(25);
+    const { housekeeping } = setUp({
+      removeRevocations,
+      removeThrottles: table(10),
+      removeSigningKeys: table(1),
+      removeAuditEvents: table(3),
+    });
+    expect(await housekeeping.run()).toEqual({ sessions: 0, revocations: 25, throttles: 10, signingKeys: 1, auditEvents: 3 });
+    expect(removeRevocations).toHaveBeenCalledTimes(3);
+  });
+
+  it('leaves the rest to the next one after twenty batches', async () => {
+    const { housekeeping } = setUp({ removeRevocations: table(250) });
+    expect(await housekeeping.run()).toMatchObject({ revocations: 200 });
+    expect(await housekeeping.run()).toMatchObject({ revocations: 50 });
+  });
+
+  it('keeps audit events for as long as is configured', async () => {
+    const { housekeeping, store } = setUp();
+    await housekeeping.run();
+    expect(store.removeAuditEvents).toHaveBeenCalledExactlyOnceWith(365);
+  });
+
+  it('says what it removed, and nothing when that is nothing', async () => {
+    const { housekeeping, lines } = setUp({ removeThrottles: table(2) });
+    expect(await housekeeping.run()).toMatchObject({ throttles: 2 });
+    expect(await housekeeping.run()).toEqual(NOTHING);
+    expect(lines).toEqual([expect.objectContaining({ level: 'info', throttles: 2 })]);
+  });
+
+  it('walks through the sessions by and by, and then begins anew', async () => {
+    const FIRST = '00000000-0000-0000-0000-000000000000';
+    let batches = 0;
+    const removeSessions = vi.fn<Walk>(async () => {
+      batches += 1;
+      // Twenty-five batches are the table.
+      return { removed: 1, lastId: batches % 25 === 0 ? undefined : `after batch ${batches}` };
+    });
+    const { housekeeping } = setUp({ removeSessions });
+    expect(await housekeeping.run()).toMatchObject({ sessions: 20 });
+    expect(await housekeeping.run()).toMatchObject({ sessions: 5 });
+    await housekeeping.run();
+    const from = removeSessions.mock.calls.map(([afterId]) => afterId);
+    expect(from[0]).toBe(FIRST);
+    expect(from[20]).toBe('after batch 20');
+    expect(from[25]).toBe(FIRST);
+  });
+});
