@@ -3,7 +3,8 @@ import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import process from 'node:process';
 
-import { createRevocationIndex } from '../../dist/sessions/revocation-index.js';
+// As it is built: a fresh clone has none to resolve yet.
+const { createRevocationIndex } = await import(new URL('../../dist/sessions/revocation-index.js', import.meta.url).href);
 
 const count = Number(process.argv[2]);
 const EXPIRES_AT = 2_000_000_000;
