@@ -140,7 +140,7 @@ async function administrator(): Promise<Tokens> {
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-describe('an access token that is forged', () => {
+describe('A4: an access token that is forged', () => {
   let genuine: Tokens;
   let header: Record<string, unknown>;
   let payload: Record<string, unknown>;
@@ -214,7 +214,7 @@ describe('an access token that is forged', () => {
   });
 });
 
-describe('an input that is oversize', () => {
+describe('A5: an input that is oversize', () => {
   it('a refresh token that is too long is refused by its length, without a statement', async () => {
     const { reply, ...work } = await workOf(() => call.fault('refresh', { input: { refreshToken: `lkr1_${'A'.repeat(60_000)}` } }));
     expect(reply.extensions.code).toBe('INVALID_REFRESH_TOKEN');
@@ -299,7 +299,7 @@ describe('an input that is oversize', () => {
   });
 });
 
-describe('a document that is hostile', () => {
+describe('A6: a document that is hostile', () => {
   const times = (count: number, part: (index: number) => string) => Array.from({ length: count }, (_, index) => part(index)).join(' ');
   const deep = (levels: number) => `{ probe ${'{ again '.repeat(levels - 2)}{ value }${' }'.repeat(levels - 2)} }`;
   const guess = 'login(input: { identifier: "a", password: "long enough to be one" }) { scope }';
@@ -410,7 +410,7 @@ describe('a document that is hostile', () => {
   });
 });
 
-describe('in production', () => {
+describe('A8: in production', () => {
   let production: TestServer;
 
   beforeAll(async () => {
@@ -477,7 +477,7 @@ describe('in production', () => {
   });
 });
 
-describe('a password over HTTP', () => {
+describe('A11, A12: a password over HTTP', () => {
   const fifteenEmoji = '🦉🐙🦜🐢🦔🐌🦋🐝🦂🐡🦑🐘🦒🦩🦥';
 
   it.each([
@@ -537,7 +537,7 @@ describe('a password over HTTP', () => {
   });
 });
 
-describe('a name that looks like another', () => {
+describe('A13: a name that looks like another', () => {
   it('is one account, in whatever case, width or white space it is written', async () => {
     await register({ email: 'twin@example.com', password: PASSWORD, username: 'twin' });
     for (const email of ['TWIN@EXAMPLE.COM', ' twin@example.com ', 'ｔｗｉｎ@example.com', 'twin@ｅxample.com']) {
@@ -585,7 +585,7 @@ describe('a name that looks like another', () => {
   });
 });
 
-describe('an input of another shape', () => {
+describe('A14, A16: an input of another shape', () => {
   const person = () => ({ email: 'shape@example.com', password: PASSWORD });
 
   it.each<[string, string, unknown]>([
@@ -709,7 +709,7 @@ describe('a fault of ours', () => {
   });
 });
 
-describe('the log', () => {
+describe('A17, A18: the log', () => {
   it('has one line of JSON for each event, whatever is sent', async () => {
     forget();
     const nasty = '\r\n{"level":"error","msg":"forged"}\u001b[31m"}\u2028\u0000';

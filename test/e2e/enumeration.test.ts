@@ -74,7 +74,7 @@ async function logIn(identifier: string, password: string) {
   return { reply, work };
 }
 
-describe('a login that is refused', () => {
+describe('A2: a login that is refused', () => {
   it('answers in the same words, with the same headers, after the same work, whatever was wrong', async () => {
     const wrongPassword = await logIn('known@example.com', WRONG);
     expect(wrongPassword.reply.body).toContain('INVALID_CREDENTIALS');

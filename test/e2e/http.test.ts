@@ -50,7 +50,7 @@ function rawRequest(lines: readonly string[], { body = PROBE, start = 'POST /gra
 
 const LENGTH = `Content-Length: ${PROBE.length}`;
 
-describe('the only way in', () => {
+describe('A7: the only way in', () => {
   it('is POST of JSON', async () => {
     const response = await postJson(PROBE);
     expect(response.status).toBe(200);
@@ -98,7 +98,7 @@ describe('the only way in', () => {
   });
 });
 
-describe('a content type', () => {
+describe('A7: a content type', () => {
   it.each([
     'application/json',
     'APPLICATION/JSON',
@@ -224,7 +224,7 @@ describe('a body', () => {
   });
 });
 
-describe('a header', () => {
+describe('A5, A10: a header', () => {
   it.each([
     ['one header', [`X-Long: ${'x'.repeat(17 * 1024)}`]],
     ['many headers', Array.from({ length: 400 }, (_, index) => `X-${index}: ${'x'.repeat(40)}`)],
@@ -392,7 +392,7 @@ describe('every response', () => {
   });
 });
 
-describe('a page in a browser', () => {
+describe('A7: a page in a browser', () => {
   const preflight = (url: string, origin: string) =>
     fetch(new URL('/graphql', url), {
       method: 'OPTIONS',
@@ -450,7 +450,7 @@ describe('a page in a browser', () => {
   });
 });
 
-describe('where a request comes from', () => {
+describe('A10: where a request comes from', () => {
   const document = '{ viewer { sessions { ipAddress userAgent } } }';
 
   async function originOf({ graphql }: TestServer, headers: Record<string, string>): Promise<unknown> {
@@ -506,7 +506,7 @@ describe('where a request comes from', () => {
   });
 });
 
-describe('a request that two servers could read differently', () => {
+describe('A9: a request that two servers could read differently', () => {
   const hidden = rawRequest([LENGTH]);
   const chunked = `${PROBE.length.toString(16)}\r\n${PROBE}\r\n0\r\n\r\n`;
 

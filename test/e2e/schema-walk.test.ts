@@ -236,7 +236,7 @@ describe('A15: who may read and do what', () => {
       },
       isDisguised ? `...Leaves` : leaves.join(' '),
     );
-    const fragment = isDisguised ? ` fragment Leaves on ${type} { ${leaves.map((leaf) => `x_${leaf}: ${leaf}`).join(' ')} }` : '';
+    const fragment = isDisguised ? ` fragment Leaves on ${type} { ${leaves.join(' ')} }` : '';
     const inRoot = isDisguised ? `... on ${rootType} { ${selection} }` : selection;
     return `${operation}${inputType === undefined ? '' : ` ($input: ${inputType}!)`} { ${inRoot} }${fragment}`;
   };
