@@ -34,14 +34,14 @@ export function createRevocationIndex(): RevocationIndex {
 
   /** The slot of a key, or the free one where it belongs. The last word of a UUIDv7 is random: it needs no hashing. */
   const find = (key: Uint32Array): number => {
-    let slot = (key[3] ?? 0) & (capacity - 1);
+    let slot = at(key, 3) & (capacity - 1);
     while (expiries[slot] !== 0 && !isAt(slot, key)) slot = (slot + 1) & (capacity - 1);
     return slot;
   };
 
   const isAt = (slot: number, key: Uint32Array): boolean => {
-    const at = slot * WORDS_PER_KEY;
-    return keys[at + 3] === key[3] && keys[at + 2] === key[2] && keys[at + 1] === key[1] && keys[at] === key[0];
+    const first = slot * WORDS_PER_KEY;
+    return keys[first + 3] === key[3] && keys[first + 2] === key[2] && keys[first + 1] === key[1] && keys[first] === key[0];
   };
 
   const put = (key: Uint32Array, version: number, expiresAt: number): void => {
@@ -50,8 +50,8 @@ export function createRevocationIndex(): RevocationIndex {
       keys.set(key, slot * WORDS_PER_KEY);
       size += 1;
     }
-    versions[slot] = Math.max(versions[slot] ?? 0, version);
-    expiries[slot] = Math.max(expiries[slot] ?? 0, expiresAt, 1);
+    versions[slot] = Math.max(at(versions, slot), version);
+    expiries[slot] = Math.max(at(expiries, slot), expiresAt, 1);
   };
 
   /** Copies what is still to be kept into a table of the right size. */
@@ -64,9 +64,9 @@ export function createRevocationIndex(): RevocationIndex {
     expiries = new Uint32Array(capacity);
     size = 0;
     for (let slot = 0; slot < old.capacity; slot += 1) {
-      const expiresAt = old.expiries[slot] ?? 0;
+      const expiresAt = at(old.expiries, slot);
       if (expiresAt > keepAfter)
-        put(old.keys.subarray(slot * WORDS_PER_KEY, (slot + 1) * WORDS_PER_KEY), old.versions[slot] ?? 0, expiresAt);
+        put(old.keys.subarray(slot * WORDS_PER_KEY, (slot + 1) * WORDS_PER_KEY), at(old.versions, slot), expiresAt);
     }
   };
 
@@ -78,7 +78,7 @@ export function createRevocationIndex(): RevocationIndex {
     minimumVersion(id) {
       if (size === 0) return 0;
       const slot = find(toKey(id));
-      return expiries[slot] === 0 ? 0 : (versions[slot] ?? 0);
+      return expiries[slot] === 0 ? 0 : at(versions, slot);
     },
     purge(now) {
       const kept = expiries.reduce((count, expiresAt) => (expiresAt > now ? count + 1 : count), 0);
@@ -94,4 +94,9 @@ function toKey(id: string): Uint32Array {
   const bytes = uuidToBytes(id);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return Uint32Array.of(view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12));
+}
+
+/** A place that is there: every slot lies within the table. */
+function at(words: Uint32Array, place: number): number {
+  return words[place] ?? 0;
 }
