@@ -121,6 +121,27 @@ module.exports = {
       to: { path: packages('fastify', '@fastify', '@as-integrations/fastify') },
     },
     {
+      name: 'client-stands-alone',
+      severity: 'error',
+      comment: 'The client kit is a package of its own: it needs nothing of the server, and no package when it runs.',
+      from: { path: '^client/src/' },
+      to: { pathNot: '^client/src/|^(node:)?[a-z_]+(/promises)?$' },
+    },
+    {
+      name: 'client-core-without-platform',
+      severity: 'error',
+      comment: 'The core runs in Node, browsers, React Native and Electron. Only what names a platform may import what that platform has.',
+      from: { path: '^client/src/', pathNot: '^client/src/storage/(node-file|atomic-file|file-lock|electron-safe-storage)\\.ts$' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'nobody-imports-the-client',
+      severity: 'error',
+      comment: 'The server does not know its clients.',
+      from: { pathNot: '^client/' },
+      to: { path: '^client/' },
+    },
+    {
       name: 'no-circular',
       severity: 'error',
       comment: 'Two files that import each other are one file, or lack a third.',
@@ -157,6 +178,8 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
+    // A workspace may use what the root's package.json has.
+    combinedDependencies: true,
     tsConfig: { fileName: 'tsconfig.json' },
     // An import of a type is knowledge too: without this, the domain could name Fastify's types unseen.
     tsPreCompilationDeps: true,

@@ -11,8 +11,8 @@ interface Options {
   fileParallelism?: boolean;
 }
 
-function project(name: string, options: Options): TestProjectInlineConfiguration {
-  return { resolve, test: { name, include: [`test/${name}/**/*.test.ts`], ...options } };
+function project(name: string, options: Options, folder = `test/${name}`): TestProjectInlineConfiguration {
+  return { resolve, test: { name, include: [`${folder}/**/*.test.ts`], ...options } };
 }
 
 const moreThan95Percent = { branches: 95.01 };
@@ -25,6 +25,7 @@ export default defineConfig({
     projects: [
       project('unit', { testTimeout: 10_000, hookTimeout: 10_000 }),
       project('integration', { testTimeout: 20_000, hookTimeout: 30_000 }),
+      project('client', { testTimeout: 30_000, hookTimeout: 60_000 }, 'client/test'),
       project('e2e', { testTimeout: 30_000, hookTimeout: 60_000 }),
       project('postgres', { testTimeout: 60_000, hookTimeout: 60_000 }),
       // One file at a time: each has several servers and a database to itself, and measures how fast they heal.

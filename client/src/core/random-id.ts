@@ -1,0 +1,19 @@
+import { platform } from './platform.js';
+
+/**
+ * Makes ids that nobody can guess; throws where the platform has no cryptographic randomness.
+ *
+ * `Math.random` will not do: whoever holds a stolen refresh token and guesses the `attemptId` of its rotation is given the successor.
+ */
+export function defaultRandomId(): () => string {
+  const { crypto } = platform;
+  if (crypto?.getRandomValues === undefined) {
+    throw new TypeError('There is no crypto.getRandomValues here: pass randomId');
+  }
+  // Not randomUUID, which a page has only when it was served by HTTPS.
+  return () => {
+    const bytes = new Uint8Array(16);
+    crypto.getRandomValues?.(bytes);
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  };
+}

@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import type { Lock } from '../core/lock.js';
+import { isMissing } from './atomic-file.js';
+
+const POLL_MS = 25;
+const HEARTBEAT_MS = 2000;
+/** A lock whose holder has not shown itself for so long is left over from a crash. */
+const STALE_MS = 10_000;
+
+/**
+ * A lock between processes: a file that exists while the lock is held.
+ *
+ * Its holder renews the file's time as long as it lives; one that has stopped is taken over. Good enough for what it is for: it saves calls, and
+ * nothing is lost when two hold it (`exclusively`).
+ */
+export function fileLock(path: string): Lock {
+  return async (_name, task) => {
+    const owner = randomBytes(16).toString('hex');
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    while (!(await tryToTake(path, owner))) {
+      await breakIfStale(path);
+      await pause(POLL_MS + Math.random() * POLL_MS);
+    }
+    const heartbeat = setInterval(() => {
+      const time = new Date();
+      utimes(path, time, time).catch(() => undefined);
+    }, HEARTBEAT_MS);
+    heartbeat.unref();
+    try {
+      return await task();
+    } finally {
+      clearInterval(heartbeat);
+      // If it was taken over meanwhile, it is not ours to remove.
+      if ((await readOwner(path)) === owner) await rm(path, { force: true });
+    }
+  };
+}
+
+async function tryToTake(path: string, owner: string): Promise<boolean> {
+  try {
+    const file = await open(path, 'wx', 0o600);
+    await file.writeFile(owner);
+    await file.close();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function breakIfStale(path: string): Promise<void> {
+  try {
+    const { mtimeMs } = await stat(path);
+    if (Date.now() - mtimeMs < STALE_MS) return;
+    const owner = await readOwner(path);
+    const aside = `${path}.${randomBytes(8).toString('hex')}`;
+    // Of all who want to break it, one succeeds.
+    await rename(path, aside);
+    // Between the look and the rename, another may have broken it and taken it: then it is given back.
+    if ((await readOwner(aside)) !== owner) await link(aside, path).catch(() => undefined);
+    await rm(aside, { force: true });
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+async function readOwner(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,29 @@
+import type { TokenStorage } from './token-storage.js';
+
+let made = 0;
+
+/**
+ * Keeps the record in this process: the session ends for the user when the program does. For tests, for servers that act for one user, and for pages
+ * that would rather ask for the password at each load than leave a token behind.
+ */
+export function memoryStorage(): TokenStorage {
+  let record: string | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    name: `memory-${(made += 1)}`,
+    read: () => Promise.resolve(record),
+    write(next) {
+      record = next;
+      return Promise.resolve();
+    },
+    remove() {
+      record = undefined;
+      return Promise.resolve();
+    },
+    lock: (_name, task) => {
+      const turn = last.then(task);
+      last = turn.catch(() => undefined);
+      return turn;
+    },
+  };
+}

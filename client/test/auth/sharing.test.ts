@@ -1,0 +1,247 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createTurns, webLock, type Lock } from '../../src/core/lock.js';
+import { seconds, startProgram, startSignedIn, stored } from '../support/device.js';
+import { FragileStorage } from '../support/fragile-storage.js';
+import { ModelServer, PASSWORD } from '../support/model-server.js';
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_800_000_000_000 });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A lock that several programs share, and what they do with it. */
+function sharedLock(): { lock: Lock; log: string[] } {
+  const log: string[] = [];
+  let last: Promise<unknown> = Promise.resolve();
+  const lock: Lock = (name, task) => {
+    log.push(`asks for ${name}`);
+    const turn = last.then(async () => {
+      log.push('begins');
+      const result = await task();
+      log.push('ends');
+      return result;
+    });
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+  return { lock, log };
+}
+
+describe('two programs on one storage', () => {
+  it('refresh one after the other, the second with what the first has stored', async () => {
+    const { lock, log } = sharedLock();
+    const first = await startSignedIn({ lock });
+    const second = startProgram({ server: first.server, disk: first.storage.disk, lock });
+    await second.auth.ready;
+    log.length = 0;
+    await Promise.all([first.auth.refresh(), second.auth.refresh()]);
+    expect(log).toEqual(['asks for latchkey:disk', 'asks for latchkey:disk', 'begins', 'ends', 'begins', 'ends']);
+    expect(first.server.callsOf('Refresh').map(({ input }) => input['refreshToken'])).toEqual([
+      'refresh/session-1/1',
+      'refresh/session-1/2',
+    ]);
+    expect(first.server.thefts).toBe(0);
+  });
+
+  it('are both right when they refresh at once without a lock: the server gives both the same successor', async () => {
+    const first = await startSignedIn();
+    first.server.hasGrace = true;
+    const second = startProgram({ server: first.server, disk: first.storage.disk });
+    const [a, b] = await Promise.all([first.auth.accessToken(), second.auth.accessToken()]);
+    await Promise.all([first.auth.refresh(), second.auth.refresh()]);
+    expect([a, b]).toEqual([expect.stringContaining('access/session-1'), expect.stringContaining('access/session-1')]);
+    expect([first.auth.state.status, second.auth.state.status]).toEqual(['signed-in', 'signed-in']);
+    expect(first.server.thefts).toBe(0);
+    await first.auth.refresh();
+    expect(first.auth.state.status).toBe('signed-in');
+  });
+
+  it('never write an older token over a newer one', async () => {
+    const slow = await startSignedIn();
+    const { server, storage } = slow;
+    let release: () => void = () => undefined;
+    const original = server.fetch;
+    const held: typeof fetch = async (...given) => {
+      const answer = await original(...given);
+      await new Promise<void>((resolve) => (release = resolve));
+      return answer;
+    };
+    const late = startProgram({ server, disk: storage.disk, fetch: held });
+    const refreshed = late.auth.refresh();
+    await seconds(0);
+    // The same attempt of the same record, answered sooner; and then one more.
+    await slow.auth.refresh();
+    await slow.auth.refresh();
+    expect(stored(storage.disk)?.session).toMatchObject({ refreshToken: 'refresh/session-1/3' });
+    release();
+    await seconds(0);
+    release();
+    await refreshed;
+    expect(server.thefts).toBe(0);
+    expect(stored(storage.disk)?.session).toMatchObject({ refreshToken: 'refresh/session-1/4' });
+    expect(late.auth.state.status).toBe('signed-in');
+  });
+
+  it('do not end the session by a verdict on a token that the other has replaced', async () => {
+    const { server, storage, auth } = await startSignedIn();
+    const other = startProgram({ server, disk: storage.disk });
+    server.fates(() => {
+      // Signed in anew while the question was under way.
+      storage.disk.record = storage.disk.record
+        ?.replace('refresh/session-1/1', 'refresh/session-9/1')
+        .replace('"id":"session-1"', '"id":"session-9"');
+      server.sessions.set('session-9', { generation: 1, attemptId: undefined, isLive: true });
+      return Response.json({ errors: [{ extensions: { code: 'INVALID_REFRESH_TOKEN' } }] });
+    });
+    await auth.refresh();
+    expect(auth.state).toMatchObject({ status: 'signed-in', session: { id: 'session-9' } });
+    other.auth.close();
+  });
+
+  it('notice a logout of the other at the next refresh', async () => {
+    const first = await startSignedIn();
+    const second = startProgram({ server: first.server, disk: first.storage.disk });
+    await second.auth.accessToken();
+    await first.auth.logout();
+    await second.auth.refresh();
+    expect(second.auth.state).toEqual({ status: 'signed-out', reason: 'nobody' });
+  });
+
+  it('can log out while the other waits for the network with the lock in its hands', async () => {
+    const { lock } = sharedLock();
+    const first = await startSignedIn({ lock });
+    const second = startProgram({ server: first.server, disk: first.storage.disk, lock });
+    first.server.fates('hang');
+    void first.auth.refresh();
+    await seconds(0);
+    expect(await second.auth.logout()).toMatchObject({ forgotten: true });
+    expect(stored(first.storage.disk)?.session ?? null).toBeNull();
+  });
+
+  it('hear of each other where the storage can tell', async () => {
+    const listeners: (() => void)[] = [];
+    const disk = { record: undefined };
+    const watched = Object.assign(new FragileStorage(disk), {
+      watch: (listener: () => void) => {
+        listeners.push(listener);
+        return () => void listeners.splice(listeners.indexOf(listener), 1);
+      },
+    });
+    const tell = async () => {
+      for (const listener of listeners) listener();
+      await seconds(0);
+    };
+    const server = new ModelServer();
+    const here = startProgram({ server, storage: watched });
+    const there = await startSignedIn({ server, disk });
+    await tell();
+    expect(here.auth.state).toMatchObject({ status: 'signed-in', session: { id: 'session-1' } });
+    expect(await here.auth.accessToken()).toMatch(/^access\/session-1/);
+
+    await there.auth.refresh();
+    here.statuses.length = 0;
+    await tell();
+    expect(here.statuses).toEqual([]);
+
+    await there.auth.login({ identifier: 'ada', password: PASSWORD });
+    await tell();
+    expect(here.auth.state).toMatchObject({ status: 'signed-in', session: { id: expect.not.stringMatching(/^session-1$/) as string } });
+    expect(await here.auth.accessToken()).not.toMatch(/^access\/session-1\//);
+
+    await there.auth.logout();
+    await tell();
+    expect(here.auth.state).toEqual({ status: 'signed-out', reason: 'nobody' });
+    here.auth.close();
+    expect(listeners).toEqual([]);
+  });
+
+  it('when another has signed in during a refresh, get that one’s token', async () => {
+    const listeners: (() => void)[] = [];
+    const { server, storage } = await startSignedIn();
+    const watched = Object.assign(new FragileStorage(storage.disk), {
+      watch: (listener: () => void) => (listeners.push(listener), () => undefined),
+    });
+    const here = startProgram({ server, storage: watched });
+    await here.auth.ready;
+    server.fates('hang');
+    const asked = here.auth.accessToken();
+    await seconds(0);
+    const there = startProgram({ server, disk: storage.disk });
+    await there.auth.login({ identifier: 'ada', password: PASSWORD });
+    listeners[0]?.();
+    await seconds(15);
+    expect(await asked).toMatch(/^access\/session-3\//);
+  });
+});
+
+describe('the lock', () => {
+  const turns = (lock: Lock | undefined) => createTurns({ name: 'n', lock, patienceMs: 30_000 });
+
+  it('that cannot be had does not stop anybody', async () => {
+    expect(await turns(() => Promise.reject(new Error('not allowed here'))).exclusively(() => Promise.resolve(1))).toBe(1);
+    expect(
+      await turns(() => {
+        throw new Error('not allowed here');
+      }).exclusively(() => Promise.resolve(2)),
+    ).toBe(2);
+  });
+
+  it('that somebody never gives back is waited for so long, and no longer', async () => {
+    const task = vi.fn(() => Promise.resolve('done'));
+    const done = turns(() => new Promise(() => undefined)).exclusively(task);
+    await seconds(29.9);
+    expect(task).not.toHaveBeenCalled();
+    await seconds(0.1);
+    expect(await done).toBe('done');
+  });
+
+  it('that comes too late does not run the task twice', async () => {
+    const task = vi.fn(() => Promise.resolve('done'));
+    let grant: () => unknown = () => undefined;
+    const done = turns((_name, run) => new Promise((resolve) => (grant = () => void run().then(resolve)))).exclusively(task);
+    await seconds(30);
+    await done;
+    grant();
+    await seconds(0);
+    expect(task).toHaveBeenCalledTimes(1);
+  });
+
+  it('is not waited for by what is not wanted any more', async () => {
+    const gone = new AbortController();
+    const done = turns(() => new Promise(() => undefined)).exclusively(() => Promise.resolve('done'), gone.signal);
+    await seconds(1);
+    gone.abort();
+    expect(await done).toBe('done');
+  });
+
+  it('passes on what the task throws, and goes on to the next', async () => {
+    const { exclusively } = turns((_name, task) => task());
+    await expect(exclusively(() => Promise.reject(new Error('the task failed')))).rejects.toThrow('the task failed');
+    expect(await exclusively(() => Promise.resolve('next'))).toBe('next');
+  });
+
+  it('is the one of the browser where there is one: across all tabs, by the name of the storage', async () => {
+    vi.useRealTimers();
+    const lock = webLock();
+    const order: string[] = [];
+    const task = (name: string) => async () => {
+      order.push(`${name} begins`);
+      await Promise.resolve();
+      order.push(`${name} ends`);
+      return name;
+    };
+    expect(await Promise.all([lock?.('a', task('first')), lock?.('a', task('second'))])).toEqual(['first', 'second']);
+    expect(order).toEqual(['first begins', 'first ends', 'second begins', 'second ends']);
+  });
+
+  it('is none where there is none', () => {
+    vi.stubGlobal('navigator', {});
+    expect(webLock()).toBeUndefined();
+    vi.stubGlobal('navigator', undefined);
+    expect(webLock()).toBeUndefined();
+    vi.unstubAllGlobals();
+  });
+});
