@@ -1,0 +1,25 @@
+/** How long and how often: the full run is for RESULTS.md, the quick one for a first look. */
+export const plans = {
+  full: {
+    name: 'full',
+    watchdogMinutes: 45,
+    throughput: { rounds: 7, callers: 32, firstWarmupSeconds: 3, warmupSeconds: 1, seconds: 4 },
+    login: { rounds: 5, callers: 16, warmupSeconds: 1, seconds: 8 },
+    flood: { rounds: 5, rate: 200, callers: 200, warmupSeconds: 1, seconds: 8 },
+    refresh: { rounds: 5, callers: 32, warmupSeconds: 1, seconds: 5 },
+    revocations: { rounds: 5, callers: 32, warmupSeconds: 1, seconds: 4 },
+    cachedTokens: 100_000,
+    starts: 7,
+  },
+  quick: {
+    name: 'quick',
+    watchdogMinutes: 5,
+    throughput: { rounds: 3, callers: 32, firstWarmupSeconds: 1, warmupSeconds: 0.2, seconds: 0.8 },
+    login: { rounds: 2, callers: 16, warmupSeconds: 0.5, seconds: 1.5 },
+    flood: { rounds: 2, rate: 200, callers: 200, warmupSeconds: 0.2, seconds: 1.5 },
+    refresh: { rounds: 2, callers: 32, warmupSeconds: 0.5, seconds: 1 },
+    revocations: { rounds: 2, callers: 32, warmupSeconds: 0.4, seconds: 1 },
+    cachedTokens: 20_000,
+    starts: 2,
+  },
+};

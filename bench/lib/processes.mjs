@@ -1,0 +1,117 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
+import process from 'node:process';
+import { clearTimeout, setTimeout as setTimer } from 'node:timers';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const PATIENCE_MS = 60_000;
+const bench = fileURLToPath(new URL('..', import.meta.url));
+
+/** Servers get a core of their own where there are two and `taskset` can give them out; the load and PostgreSQL share the other. */
+export const cores = allowedCores();
+
+function allowedCores() {
+  try {
+    const [, list] = /:\s*([\d,-]+)\s*$/.exec(execFileSync('taskset', ['-pc', String(process.pid)], { encoding: 'utf8' }));
+    const allowed = list.split(',').flatMap((range) => {
+      const [first, last = first] = range.split('-').map(Number);
+      return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    });
+    if (allowed.length >= 2)
+      return { server: String(allowed.at(-1)), load: String(allowed[0]), postgres: String(allowed.at(-3) ?? allowed[0]) };
+  } catch {
+    // No taskset, or none of this kind.
+  }
+  return undefined;
+}
+
+export function describeCores() {
+  return cores === undefined
+    ? `${availableParallelism()} cores, nothing pinned`
+    : `servers on core ${cores.server}, load on core ${cores.load}, PostgreSQL on core ${cores.postgres}`;
+}
+
+/** The command that runs a program on the cores of a role. */
+export function pinned(role, program, args) {
+  return cores === undefined ? [program, args] : ['taskset', ['-c', cores[role], program, ...args]];
+}
+
+const running = new Set();
+
+/** Ends every child that was started here and still runs. */
+export async function endAll() {
+  await Promise.all([...running].map(end));
+}
+
+export async function end(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimer(() => child.kill('SIGKILL'), 5000);
+  await exited;
+  clearTimeout(timer);
+}
+
+/** Starts a Node program on the cores of a role, with a channel to talk through. */
+export function start(role, file, { env = {}, nodeArgs = [], cwd = bench } = {}) {
+  const [program, args] = pinned(role, process.execPath, [...nodeArgs, file]);
+  const child = spawn(program, args, {
+    cwd,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_ENV: 'production', ...env },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  running.add(child);
+  child.output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => (child.output = `${child.output}${chunk}`.slice(-4000)));
+  }
+  child.on('exit', () => running.delete(child));
+  child.name = file;
+  return child;
+}
+
+/** The next message of a child. It fails when the child ends, or says nothing for too long. */
+export async function answer(child, message, patienceMs = PATIENCE_MS) {
+  const over = new AbortController();
+  const { signal } = over;
+  if (message !== undefined) child.send(message);
+  try {
+    return await Promise.race([
+      once(child, 'message', { signal }).then(([reply]) => reply),
+      once(child, 'exit', { signal }).then(([code]) => {
+        throw new Error(`${child.name} ended with ${code}:\n${child.output}`);
+      }),
+      pause(patienceMs, undefined, { signal, ref: false }).then(() => {
+        throw new Error(`${child.name} said nothing for ${patienceMs} ms:\n${child.output}`);
+      }),
+    ]);
+  } finally {
+    over.abort();
+  }
+}
+
+/** The processor time that a peer has used, in microseconds. */
+export async function cpuOf(peer) {
+  const { user, system } = await answer(peer.child, 'cpu');
+  return user + system;
+}
+
+/** Starts a peer and waits until it listens. */
+export async function startPeer(name, env, nodeArgs) {
+  const child = start('server', `peers/${name}.mjs`, { env, nodeArgs });
+  const { port, tokens } = await answer(child);
+  return { child, origin: `http://127.0.0.1:${port}`, tokens };
+}
+
+export async function freePort() {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,36 @@
+// Latchkey as `dist/main.js` starts it, and one field more: a public twin of `viewer`, for what authentication costs.
+import process from 'node:process';
+import { randomUUID } from 'node:crypto';
+
+import 'reflect-metadata';
+import { Directive, Query } from 'type-graphql';
+
+import { loadConfig } from '../../dist/config/config.js';
+import { UserType } from '../../dist/graphql/types/user.type.js';
+import { createServer } from '../../dist/server.js';
+import { ready } from './serve.mjs';
+
+const someone = randomUUID();
+
+class PublicResolver {
+  publicViewer() {
+    return new UserType(someone);
+  }
+}
+for (const decorate of [Query(() => UserType), Directive('@public')]) {
+  decorate(PublicResolver.prototype, 'publicViewer', Object.getOwnPropertyDescriptor(PublicResolver.prototype, 'publicViewer'));
+}
+
+const server = await createServer(loadConfig(process.env), { resolvers: [new PublicResolver()] });
+
+/** What is resident when nothing is left to collect. */
+process.on('message', (message) => {
+  if (message !== 'memory') return;
+  globalThis.gc?.();
+  setTimeout(() => {
+    globalThis.gc?.();
+    const { rss, heapTotal, heapUsed, arrayBuffers } = process.memoryUsage();
+    process.send({ residentBytes: rss, heapTotal, heapUsed, arrayBuffers });
+  }, 1000);
+});
+ready(new URL(server.url).port);

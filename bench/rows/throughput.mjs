@@ -1,0 +1,165 @@
+import { documents, environmentFor, insertSessions, signIn } from '../lib/latchkey.mjs';
+import { median, medianRatio } from '../lib/figures.mjs';
+import { cpuOf, end, startPeer } from '../lib/processes.mjs';
+
+/** What each pair of contestants says. */
+const rows = [
+  {
+    row: 'auth overhead',
+    measured: 'viewer',
+    against: 'public',
+    aim: 0.95,
+    meaning: 'what it costs to know who asks: the token is looked up, its expiry and its revocation are checked, the directive decides',
+  },
+  {
+    row: 'the tutorial',
+    measured: 'viewer',
+    against: 'express-jsonwebtoken',
+    aim: 1.2,
+    meaning: 'against REST with a JWT that nobody can revoke',
+  },
+  {
+    row: 'naive GraphQL',
+    measured: 'viewer',
+    against: 'apollo-jose',
+    aim: 2.5,
+    meaning: 'against the same GraphQL server that verifies the signature each time, and cannot revoke either',
+  },
+  {
+    row: 'server sessions',
+    measured: 'viewer',
+    against: 'apollo-session',
+    aim: 4,
+    meaning: 'against the usual way to be able to revoke: a read per request',
+  },
+  { row: 'a popular library', measured: 'viewer', against: 'better-auth', aim: 4, meaning: 'against what one would install instead' },
+  {
+    row: 'ceiling',
+    measured: 'viewer',
+    against: 'mercurius-jit',
+    aim: 0.5,
+    meaning: 'how much of what GraphQL on Node can do at all is left when everything is checked',
+  },
+  {
+    row: 'profile',
+    measured: 'profile',
+    against: 'profile-by-hand',
+    aim: 0.6,
+    meaning: 'what GraphQL, authorization and loaders cost on top of three reads',
+  },
+];
+
+const SESSIONS = 32;
+const PROFILE_SESSIONS = 3;
+
+/** `viewer { id }` and the profile beside their peers, in rounds that take turns. */
+export async function measureThroughput({ plan, load, postgres, databaseUrl, say }) {
+  const query = (sql, parameters) => postgres.query('latchkey', sql, parameters);
+  const latchkey = await startPeer('latchkey', environmentFor(databaseUrl));
+  const tokens = await signIn(latchkey.origin, await insertSessions(query, SESSIONS, true));
+  const someone = await insertProfile(query);
+  const profileTokens = await signIn(latchkey.origin, someone);
+
+  const contestants = {
+    public: { peer: latchkey, calls: [graphqlCall(documents.publicViewer)] },
+    viewer: { peer: latchkey, calls: tokens.map((token) => graphqlCall(documents.viewer, token)) },
+    profile: { peer: latchkey, calls: profileTokens.map((token) => graphqlCall(documents.profile, token)) },
+  };
+  const peers = [latchkey];
+  for (const name of ['express-jsonwebtoken', 'apollo-jose', 'apollo-session', 'better-auth', 'mercurius-jit', 'profile-by-hand']) {
+    say(`starting ${name}`);
+    const peer = await startPeer(name, { DATABASE_URL: name === 'better-auth' ? postgres.urlOf('better_auth') : databaseUrl });
+    peers.push(peer);
+    contestants[name] = { peer, calls: callsOf(name, peer.tokens, someone) };
+  }
+  for (const [name, contestant] of Object.entries(contestants)) await expectFirstAnswers(name, contestant);
+
+  const results = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]));
+  const { rounds, callers, firstWarmupSeconds, warmupSeconds, seconds } = plan.throughput;
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, { peer, calls }] of Object.entries(contestants)) {
+      const job = {
+        kind: 'repeat',
+        origin: peer.origin,
+        calls,
+        callers,
+        warmupSeconds: round === 0 ? firstWarmupSeconds : warmupSeconds,
+        seconds,
+      };
+      const cpuBefore = await cpuOf(peer);
+      const result = await load.run(job);
+      results[name].push({ ...result, cpu: ((await cpuOf(peer)) - cpuBefore) / result.answered });
+      say(`round ${round + 1} of ${rounds}: ${name} ${Math.round(result.perSecond)}/s`);
+    }
+  }
+  await Promise.all(peers.map(({ child }) => end(child)));
+
+  const rates = (name) => results[name].map(({ perSecond }) => perSecond);
+  return {
+    rows: rows.map(({ measured, against, ...row }) => ({
+      ...row,
+      value: medianRatio(rates(measured), rates(against)),
+      atLeast: row.aim,
+      detail: `${Math.round(median(rates(measured)))}/s : ${Math.round(median(rates(against)))}/s`,
+    })),
+    contestants: Object.entries(results).map(([name, all]) => ({
+      name,
+      perSecond: median(all.map(({ perSecond }) => perSecond)),
+      cpu: median(all.map(({ cpu }) => cpu)),
+      p50: median(all.map(({ p50 }) => p50)),
+      p99: median(all.map(({ p99 }) => p99)),
+      busy: median(all.map(({ busy }) => busy)),
+    })),
+  };
+}
+
+/** A user with as many sessions as people have devices. */
+async function insertProfile(query) {
+  const sessions = await insertSessions(query, 2, false);
+  const { userId } = sessions[1];
+  const all = await insertSessions(query, PROFILE_SESSIONS, true);
+  const ids = all.map(({ id }) => id);
+  await query('UPDATE session SET user_id = $1 WHERE id = ANY ($2::uuid[])', [userId, ids]);
+  await query('DELETE FROM session WHERE id = ANY ($1::uuid[])', [sessions.map(({ id }) => id)]);
+  return all.map((session) => ({ ...session, userId }));
+}
+
+function callsOf(name, tokens, profileSessions) {
+  switch (name) {
+    case 'profile-by-hand':
+      return profileSessions.map(({ id, userId }) => get(`/profile/${userId}/${id}`));
+    case 'express-jsonwebtoken':
+    case 'better-auth':
+      return tokens.map((token) => get('/viewer', token));
+    case 'mercurius-jit':
+      return [graphqlCall(documents.viewer)];
+    default:
+      return tokens.map((token) => graphqlCall(documents.viewer, token));
+  }
+}
+
+const bearer = (token) => (token === undefined ? {} : { authorization: `Bearer ${token}` });
+
+function get(path, token) {
+  return { request: { method: 'GET', path, headers: { accept: 'application/json', ...bearer(token) } } };
+}
+
+function graphqlCall(query, token) {
+  const headers = { 'content-type': 'application/json', accept: 'application/json', ...bearer(token) };
+  return { request: { method: 'POST', path: '/graphql', headers, body: JSON.stringify({ query }) } };
+}
+
+/** Asks once for each call, looks at the answer, and makes it what the load must be answered with. */
+async function expectFirstAnswers(name, { peer: { origin }, calls }) {
+  for (const call of calls) {
+    const { path, ...init } = call.request;
+    const response = await fetch(origin + path, init);
+    const text = await response.text();
+    const { viewer, data = { viewer } } = JSON.parse(text);
+    const { id, email } = data.viewer ?? data.publicViewer ?? {};
+    if (response.status !== 200 || typeof id !== 'string') throw new Error(`${name} answers wrongly: ${response.status} ${text}`);
+    // The order of a profile's sessions follows their use.
+    if (email === undefined) call.expected = text;
+    else call.expectedPart = `"email":"${email}"`;
+  }
+}

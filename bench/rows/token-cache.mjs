@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+
+import { createSecretRing } from '../../dist/crypto/secret-ring.js';
+import { openSigningKey } from '../../dist/keys/signing-key.js';
+import { createAccessTokens } from '../../dist/tokens/access-token.js';
+import { documents, environmentFor } from '../lib/latchkey.mjs';
+import { figure } from '../lib/figures.mjs';
+import { end, startPeer } from '../lib/processes.mjs';
+import { residentMib } from './revocations.mjs';
+
+const ENTRIES = 100_000;
+const CALLERS = 32;
+const PATIENCE_SECONDS = 120;
+
+/** What a server keeps for each access token that it has verified. */
+export async function measureTokenCache({ plan, load, postgres, databaseUrl, viewerCalls, say }) {
+  const count = plan.cachedTokens;
+  const env = environmentFor(databaseUrl, { LATCHKEY_TOKEN_CACHE_ENTRIES: String(ENTRIES) });
+  const peer = await startPeer('latchkey', env, ['--expose-gc']);
+  say(`signing ${figure(count)} access tokens`);
+  const { tokens, subject } = await mint(count, postgres, env.LATCHKEY_SECRETS);
+  // The heap has grown to what requests need before it is looked at.
+  await load.run({ kind: 'repeat', origin: peer.origin, calls: await viewerCalls(peer.origin), callers: CALLERS, seconds: 3 });
+  const before = await residentMib(peer);
+  const body = JSON.stringify({ query: documents.viewer });
+  say(`presenting them`);
+  await load.run({ kind: 'once', origin: peer.origin, tokens, body, expectedPart: subject, callers: CALLERS, seconds: PATIENCE_SECONDS });
+  const after = await residentMib(peer);
+  await end(peer.child);
+
+  const scale = ENTRIES / count;
+  return [
+    {
+      row: 'memory: 10⁵ cached tokens',
+      value: (after - before) * scale,
+      unit: 'MiB',
+      atMost: 64,
+      detail: `${figure(after)} MiB : ${figure(before)} MiB${scale === 1 ? '' : `, with ${figure(count)} tokens; the growth times ${scale}`}`,
+      meaning: 'what is resident after so many verified tokens of as many sessions, beyond a warm server, after a collection',
+    },
+  ];
+}
+
+/** Access tokens of sessions that nobody else has: what the server itself would sign. */
+async function mint(count, postgres, secret) {
+  const [row] = await postgres.query(
+    'latchkey',
+    `SELECT kid, algorithm, public_jwk AS "publicJwk", sealed_private_jwk AS "sealedPrivateJwk", secret_id AS "secretId",
+            created_at AS "createdAt", activates_at AS "activatesAt", expires_at AS "expiresAt" FROM signing_key`,
+  );
+  const key = await openSigningKey(createSecretRing([secret]), row);
+  const settings = {
+    issuer: 'latchkey',
+    audience: 'latchkey-api',
+    clientId: 'latchkey-app',
+    clockToleranceSeconds: 5,
+    tokenCacheEntries: 0,
+  };
+  const accessTokens = createAccessTokens({ keys: { signingKey: () => key }, clock: { now: () => Date.now() }, settings });
+  const uuid = () =>
+    randomBytes(16)
+      .toString('hex')
+      .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+      .replace(/^(.{14})./, '$17')
+      .replace(/^(.{19})./, '$18');
+  const subject = uuid();
+  const now = Math.floor(Date.now() / 1000);
+  const tokens = [];
+  while (tokens.length < count) {
+    const batch = Array.from({ length: Math.min(1000, count - tokens.length) }, () =>
+      accessTokens.issue({
+        subject,
+        sessionId: uuid(),
+        generation: 1,
+        userVersion: 1,
+        scopes: [],
+        authTime: now,
+        issuedAt: now,
+        expiresAt: now + 900,
+      }),
+    );
+    tokens.push(...(await Promise.all(batch)));
+  }
+  return { tokens, subject };
+}
