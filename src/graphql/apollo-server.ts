@@ -1,5 +1,5 @@
 import { ApolloServer, type ApolloServerPlugin, type GraphQLRequestContextWillSendResponse } from '@apollo/server';
-import { ApolloServerPluginCacheControlDisabled, ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
+import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import { unwrapResolverError } from '@apollo/server/errors';
 import type { GraphQLSchema } from 'graphql';
 
@@ -36,14 +36,7 @@ export function createApolloServer({ schema, introspection, metrics, operationNa
     validationOptions,
     executionOptions,
     logger: log,
-    plugins: [
-      ApolloServerPluginLandingPageDisabled(),
-      // It wraps every resolver to say how long an answer may be kept, and none may be kept at all.
-      ApolloServerPluginCacheControlDisabled(),
-      reportErrors(log),
-      countRequests(metrics, operationNames),
-      challengeBearer,
-    ],
+    plugins: [ApolloServerPluginLandingPageDisabled(), reportErrors(log), countRequests(metrics, operationNames), challengeBearer],
   });
 }
 
