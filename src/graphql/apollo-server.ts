@@ -1,5 +1,5 @@
 import { ApolloServer, type ApolloServerPlugin, type GraphQLRequestContextWillSendResponse } from '@apollo/server';
-import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
+import { ApolloServerPluginCacheControlDisabled, ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import { unwrapResolverError } from '@apollo/server/errors';
 import type { GraphQLSchema } from 'graphql';
 
@@ -36,7 +36,14 @@ export function createApolloServer({ schema, introspection, metrics, operationNa
     validationOptions,
     executionOptions,
     logger: log,
-    plugins: [ApolloServerPluginLandingPageDisabled(), reportErrors(log), countRequests(metrics, operationNames), challengeBearer],
+    plugins: [
+      ApolloServerPluginLandingPageDisabled(),
+      // It wraps every resolver to say how long an answer may be kept, and none may be kept at all.
+      ApolloServerPluginCacheControlDisabled(),
+      reportErrors(log),
+      countRequests(metrics, operationNames),
+      challengeBearer,
+    ],
   });
 }
 

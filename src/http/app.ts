@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
-import fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
+import fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type onResponseHookHandler,
+} from 'fastify';
 
 import type { Principal } from '../authorization/principal.js';
 import type { Config } from '../config/config.js';
@@ -43,6 +50,8 @@ export async function createHttpApp({ settings, log }: { settings: HttpSettings;
     // Ours, never the caller's: it leads to our log.
     requestIdHeader: false,
     genReqId: () => randomUUID(),
+    // Our lines name the request by themselves; a logger of its own for each request is never used.
+    childLoggerFactory: (logger) => logger,
     forceCloseConnections: 'idle',
     // What still arrives while we stop is answered like anything else, and its connection closed: Fastify's 503 is no answer of ours.
     return503OnClosing: false,
@@ -63,11 +72,13 @@ export async function createHttpApp({ settings, log }: { settings: HttpSettings;
   app.decorateRequest('principal', undefined);
 
   // Before any hook that may answer: headers are for errors too.
-  await app.register(helmet, { contentSecurityPolicy: false });
+  const fixedHeaders = { ...(await helmetHeaders()), 'content-security-policy': CONTENT_SECURITY_POLICY };
   app.addHook('onRequest', async (request, reply) => {
-    void reply.header('x-request-id', request.id).header('content-security-policy', CONTENT_SECURITY_POLICY);
-    if (!isOneHost(request.raw)) return sendHttpError(reply, 400, 'Send one Host header, and a host in it.');
-    return undefined;
+    void reply.headers(fixedHeaders).header('x-request-id', request.id);
+    if (isOneHost(request.raw)) return undefined;
+    // Once the parser is through with what came along: if that was no HTTP either, one answer is enough.
+    await setImmediate();
+    return sendHttpError(reply, 400, 'Send one Host header, and a host in it.');
   });
   let isClosing = false;
   app.addHook('preClose', (done) => {
@@ -79,7 +90,7 @@ export async function createHttpApp({ settings, log }: { settings: HttpSettings;
     if (isClosing) void reply.header('connection', 'close');
     done();
   });
-  app.addHook('onResponse', (request, reply, done) => {
+  const logRequest: onResponseHookHandler = (request, reply, done) => {
     // The route, not the address: a query string may hold what should not be there.
     const { method, id, principal } = request;
     const who = principal?.kind === 'authenticated' ? { userId: principal.subject, sessionId: principal.sessionId } : {};
@@ -88,7 +99,9 @@ export async function createHttpApp({ settings, log }: { settings: HttpSettings;
       'request',
     );
     done();
-  });
+  };
+  // Whoever does not want the line does not pay for it.
+  if (log.isLevelEnabled('info')) app.addHook('onResponse', logRequest);
 
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const status = error.statusCode ?? 500;
@@ -108,6 +121,26 @@ export async function createHttpApp({ settings, log }: { settings: HttpSettings;
     });
   }
   return app;
+}
+
+/** What helmet says in every answer: always the same, so it is asked once and not by eleven functions a request. */
+async function helmetHeaders(): Promise<Record<string, string>> {
+  const asked = fastify();
+  await asked.register(helmet, { contentSecurityPolicy: false });
+  asked.get('/', (_request, reply) => reply.send(''));
+  const names = new Set(
+    Object.keys(
+      (
+        await fastify()
+          .get('/', (_request, reply) => reply.send(''))
+          .inject('/')
+      ).headers,
+    ),
+  );
+  const { headers } = await asked.inject('/');
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => (names.has(name) || value === undefined ? [] : [[name, String(value)]])),
+  );
 }
 
 /** Node keeps the first of several Host headers, and a proxy in front may have kept the last. */

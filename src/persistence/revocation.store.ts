@@ -67,7 +67,7 @@ export function announce(kind: RevocationKind, from: string, key: string, minimu
 
 /** The cursor before every transaction. */
 const BEGINNING = '0';
-const PAGE_ROWS = 20_000;
+const PAGE_ROWS = 2000;
 /** Those from a cursor on are few, as a rule: OFFSET 0 makes PostgreSQL find them by xid, and order them afterwards. */
 const SINCE_CURSOR = '(SELECT * FROM revocation WHERE xid >= $2::text::xid8 OFFSET 0) AS recent';
 

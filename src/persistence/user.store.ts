@@ -188,11 +188,16 @@ export function createUserStore(db: Database, { revocationLifetimeSeconds }: { r
     setDisabled: async (userId, disabled, actor) =>
       changeOf(await db.query<ChangeRow>(SET_DISABLED, [userId, disabled, revocationLifetimeSeconds, actorParameter(actor)])),
 
-    byIds: (ids) =>
-      db.read(async (em) => {
-        const users = await em.find(User, { id: { $in: [...ids] } }, { populate: ['roles'] });
-        return users.map(toRecord);
-      }),
+    // By hand, for it is what every profile asks: an entity manager takes ten times as long over it as the database.
+    async byIds(ids) {
+      const rows = await db.query<Omit<UserRecord, 'createdAt'> & { createdAt: number }>(
+        `SELECT u.id, u.email, u.username, u.disabled, extract(epoch FROM u.created_at)::float8 AS "createdAt",
+                ARRAY(SELECT ur.role FROM user_role ur WHERE ur.user_id = u.id ORDER BY ur.role COLLATE "C") AS roles
+           FROM user_account u WHERE u.id = ANY ($1::uuid[])`,
+        [ids],
+      );
+      return rows.map((row) => ({ ...row, createdAt: new Date(row.createdAt * 1000) }));
+    },
 
     page: (first, afterId) =>
       db.read(async (em) => {

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 
 import { errors as joseErrors, jwtVerify, SignJWT, type CryptoKey, type JWTHeaderParameters } from 'jose';
 import { LRUCache } from 'lru-cache';
@@ -7,7 +7,6 @@ import { z } from 'zod';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/config.js';
 import { decodeBase64url } from '../crypto/base64url.js';
-import { sha256 } from '../crypto/digest.js';
 import { SIGNING_ALGORITHMS } from '../keys/signing-key.js';
 import type { KeyRing } from '../keys/key-ring.js';
 import { formatScope, parseScope } from './scope.js';
@@ -165,11 +164,14 @@ export function createAccessTokens({ keys, clock, settings, onCheck }: AccessTok
     async verify(token) {
       if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) return invalid('longer than 4 KiB');
       // The whole token is the key: a token that differs in one bit is another token.
-      const cacheKey = sha256(token).toString('base64');
+      const cacheKey = hash('sha256', token, 'base64');
       const known = remembered?.get(cacheKey);
-      const isKnown = known !== undefined && (await stillStands(known));
-      const verdict = isKnown ? known : await verifyAfresh(token);
-      onCheck?.(isKnown ? 'cached' : verdict.kind);
+      if (known !== undefined && (await stillStands(known))) {
+        onCheck?.('cached');
+        return { kind: 'verified', claims: known.claims };
+      }
+      const verdict = await verifyAfresh(token);
+      onCheck?.(verdict.kind);
       if (verdict.kind === 'rejected') {
         remembered?.delete(cacheKey);
         return verdict;
