@@ -74,6 +74,14 @@ export function badInput(path: string, rule: string, message: string): AuthError
   return new AuthError({ code: 'BAD_USER_INPUT', fields: [{ path, rule, message }] });
 }
 
+/** Something that whoever runs the process can mend, and the message says how: no stack is needed. */
+export class OperatorError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'OperatorError';
+  }
+}
+
 /**
  * Tells whoever runs a process why it ended: what the database said, or the message of our own.
  *

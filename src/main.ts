@@ -3,8 +3,8 @@ import './node-version.js';
 import { resolve } from 'node:path';
 
 // Dependencies are loaded once the version of Node is known to do.
-const { ConfigError, loadConfig } = await import('./config/config.js');
-const { AuthError, explainToOperator } = await import('./errors.js');
+const { loadConfig } = await import('./config/config.js');
+const { AuthError, explainToOperator, OperatorError } = await import('./errors.js');
 const { ensureDevelopmentUser, withDevelopmentSecrets } = await import('./development.js');
 const { createLogger } = await import('./log.js');
 const { createServer } = await import('./server.js');
@@ -54,7 +54,7 @@ async function greet(config: Config, server: Awaited<ReturnType<typeof createSer
 
 main().catch((error: unknown) => {
   // What the operator can mend needs its message; anything else, where it came from too.
-  const isKnown = error instanceof ConfigError || error instanceof AuthError || !(error instanceof Error);
+  const isKnown = error instanceof OperatorError || error instanceof AuthError || !(error instanceof Error);
   const text = isKnown ? explainToOperator(error) : (error.stack ?? error.message);
   process.stderr.write(`Latchkey did not start.\n${text}\n`);
   process.exit(1);

@@ -15,7 +15,7 @@ import { listenForMetrics } from './http/metrics-server.js';
 import { wellKnownRoutes } from './http/well-known.js';
 import { createLogger, type Logger } from './log.js';
 import { repeat } from './periodic.js';
-import { openDatabase, type Database } from './persistence/database.js';
+import { openDatabase, requireMigrated, type Database } from './persistence/database.js';
 import { REVOCATION_CHANNEL } from './persistence/revocation.store.js';
 
 const GRAPHIQL_ASSETS = fileURLToPath(new URL('../dist/graphiql', import.meta.url));
@@ -59,8 +59,7 @@ export async function createServer(config: Config, overrides: ServerOverrides = 
   };
   try {
     if (config.environment !== 'production') await database.migrate();
-    const pending = await database.pendingMigrations();
-    if (pending.length > 0) throw new Error(`The database lacks ${String(pending.length)} migrations. Apply them first: latchkey migrate`);
+    await requireMigrated(database);
     const core = await createCore({ config, clock, log, database, reservedDatabase });
     const work = startWork({ core, reservedDatabase, log });
     try {
@@ -139,7 +138,14 @@ async function serve({ config, log, database, core, work, resolvers, closeDataba
   metrics.watch('latchkey_database_waiting', 'Callers that wait for a connection', () => database.poolState().waiting);
 
   const metricsServer = await listenForMetrics(metrics, { host: config.host, port: config.metricsPort });
-  const url = await app.listen({ host: config.host, port: config.port });
+  const closeMetricsServer = () => {
+    metricsServer?.close();
+    metricsServer?.closeAllConnections();
+  };
+  const url = await app.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
+    closeMetricsServer();
+    throw error;
+  });
   const metricsAddress = metricsServer?.address();
 
   return {
@@ -156,8 +162,7 @@ async function serve({ config, log, database, core, work, resolvers, closeDataba
       }, config.shutdownTimeoutSeconds * 1000);
       await app.close();
       clearTimeout(cutOff);
-      metricsServer?.close();
-      metricsServer?.closeAllConnections();
+      closeMetricsServer();
       await apollo.stop();
       await work.stop();
       await closeDatabases();

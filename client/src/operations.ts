@@ -11,9 +11,12 @@ export type AuditEventType =
   | 'SESSIONS_REVOKED'
   | 'SESSION_REVOKED'
   | 'SIGNED_IN'
+  | 'SIGNING_KEY_MADE'
+  | 'SIGNING_KEY_REVOKED'
   | 'SIGN_IN_FAILED'
   | 'USER_DISABLED'
-  | 'USER_ENABLED';
+  | 'USER_ENABLED'
+  | 'USER_UNLOCKED';
 
 /** Which audit events; all conditions hold together. */
 export interface AuditFilterInput {
@@ -127,9 +130,12 @@ export type AuditEventsData = {
           | 'SESSIONS_REVOKED'
           | 'SESSION_REVOKED'
           | 'SIGNED_IN'
+          | 'SIGNING_KEY_MADE'
+          | 'SIGNING_KEY_REVOKED'
           | 'SIGN_IN_FAILED'
           | 'USER_DISABLED'
-          | 'USER_ENABLED';
+          | 'USER_ENABLED'
+          | 'USER_UNLOCKED';
         userId: string | null;
         sessionId: string | null;
         actorId: string | null;

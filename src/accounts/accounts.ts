@@ -64,6 +64,8 @@ export interface Accounts {
   resetPassword(userId: string, newPassword: string, actor: Actor): Promise<void>;
   /** @throws {AuthError} BAD_USER_INPUT for an unknown user or role. */
   setRoles(userId: string, roles: readonly string[], actor: Actor): Promise<void>;
+  /** Forgets the failures that keep a user from signing in: for an operator who knows that it is the user. Throws as `setDisabled` does. */
+  unlock(userId: string, actor: Actor): Promise<void>;
   /** @throws {AuthError} BAD_USER_INPUT for an unknown user. */
   setDisabled(userId: string, disabled: boolean, actor: Actor): Promise<void>;
 }
@@ -80,6 +82,22 @@ interface AccountsOptions {
 }
 
 export function createAccounts({ users, hasher, policy, throttle, audit, announce, metrics }: AccountsOptions): Accounts {
+  const recordFailure = (userId: string | null, reason: string, caller: Caller) =>
+    audit.record({ type: 'SIGN_IN_FAILED', userId, sessionId: null, reason }, { ...caller, userId: caller.subject });
+
+  /** Tries a password as work that there is room for, and counts what never came to a verdict. */
+  const attempt = async <T>(caller: Caller, work: () => Promise<T>): Promise<T> => {
+    throttle.admit(caller);
+    try {
+      return await hasher.admit(work);
+    } catch (error) {
+      const code = error instanceof AuthError ? error.fault.code : 'SERVICE_UNAVAILABLE';
+      if (code === 'RATE_LIMITED') metrics.logins.inc({ outcome: 'throttled' });
+      if (code === 'SERVICE_UNAVAILABLE') metrics.logins.inc({ outcome: 'unavailable' });
+      throw error;
+    }
+  };
+
   /** Verifies a password as one counted guess. */
   const verify = async (
     credential: UserCredential | undefined,
@@ -87,28 +105,21 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
     password: string,
     caller: Caller,
   ): Promise<UserCredential> => {
-    const isRight = await throttle
-      .attempt(
-        credential?.userId ?? standIn,
-        caller,
-        // Asked for nobody too, or the time would tell that there is somebody.
-        () => users.liveAddresses(credential?.userId ?? NIL),
-        async () => (await hasher.verify(credential?.passwordHash, password)) && credential?.disabled === false,
-      )
-      .catch((error: unknown) => {
-        metrics.logins.inc({ outcome: error instanceof AuthError && error.fault.code === 'RATE_LIMITED' ? 'throttled' : 'unavailable' });
-        throw error;
-      });
+    const isRight = await throttle.attempt(credential?.userId ?? standIn, caller, {
+      // Asked for nobody too, or the time would tell that there is somebody.
+      knownAddresses: () => users.liveAddresses(credential?.userId ?? NIL),
+      guess: async () => (await hasher.verify(credential?.passwordHash, password)) && credential?.disabled === false,
+      tellRefused: () => recordFailure(credential?.userId ?? null, 'THROTTLED', caller),
+    });
     metrics.logins.inc({ outcome: isRight ? 'succeeded' : 'failed' });
     if (isRight && credential !== undefined) return credential;
     const reason = credential === undefined ? 'UNKNOWN_USER' : credential.disabled ? 'DISABLED' : 'WRONG_PASSWORD';
-    const userId = credential?.userId ?? null;
-    await audit.record({ type: 'SIGN_IN_FAILED', userId, sessionId: null, reason }, { ...caller, userId: caller.subject });
+    await recordFailure(credential?.userId ?? null, reason, caller);
     throw new AuthError({ code: 'INVALID_CREDENTIALS' }, reason);
   };
 
   const carryOut = (change: Change): void => {
-    if (change === undefined) throw badInput('userId', 'exists', 'There is no such user.');
+    if (change === undefined) throw noSuchUser();
     announce(change);
   };
 
@@ -122,34 +133,35 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
         throw refuse([email, username, password]);
       }
       throttle.admit(caller);
-      const userId = uuidv7();
-      const passwordHash = await hasher.hash(password.password);
-      await users.insert({ id: userId, ...email, ...username, passwordHash, roles }, { ...caller, userId: caller.subject });
-      return { userId, passwordHash };
+      return hasher.admit(async () => {
+        const userId = uuidv7();
+        const passwordHash = await hasher.hash(password.password);
+        await users.insert({ id: userId, ...email, ...username, passwordHash, roles }, { ...caller, userId: caller.subject });
+        return { userId, passwordHash };
+      });
     },
 
     async authenticate(identifier, passwordText, caller) {
       const prepared = preparePassword(passwordText, 'password');
       if ('rule' in prepared) throw refuse([prepared]);
-      throttle.admit(caller);
-      // What nobody is called is throttled as what somebody is, or the difference would tell.
-      const standIn = sha256(emailKey(identifier)).toString('base64url');
-      const { userId, passwordHash } = await verify(await findCredential(users, identifier), standIn, prepared.password, caller);
-      if (!hasher.needsRehash(passwordHash)) return { userId, passwordHash };
-      const rehashed = await hasher.hash(prepared.password);
-      return { userId, passwordHash: (await users.rehash(userId, passwordHash, rehashed)) ? rehashed : passwordHash };
+      return attempt(caller, async () => {
+        // What nobody is called is throttled as what somebody is, or the difference would tell.
+        const standIn = sha256(emailKey(identifier)).toString('base64url');
+        const { userId, passwordHash } = await verify(await findCredential(users, identifier), standIn, prepared.password, caller);
+        if (!hasher.needsRehash(passwordHash)) return { userId, passwordHash };
+        const rehashed = await hasher.hash(prepared.password);
+        return { userId, passwordHash: (await users.rehash(userId, passwordHash, rehashed)) ? rehashed : passwordHash };
+      });
     },
 
     async changePassword({ userId, currentPassword, newPassword, sessionId, keepOtherSessions }, caller) {
       const current = preparePassword(currentPassword, 'currentPassword');
       const next = await parseNewPassword(userId, newPassword);
       if ('rule' in current || 'rule' in next) throw refuse([current, next]);
-      throttle.admit(caller);
-      const credential = await verify(await users.credentialById(userId), userId, current.password, caller);
-      const hashes = { old: credential.passwordHash, new: await hasher.hash(next.password) };
-      const change = await users.changePassword(userId, hashes, keepOtherSessions ? undefined : { except: sessionId }, {
-        ...caller,
-        userId,
+      const change = await attempt(caller, async () => {
+        const credential = await verify(await users.credentialById(userId), userId, current.password, caller);
+        const hashes = { old: credential.passwordHash, new: await hasher.hash(next.password) };
+        return users.changePassword(userId, hashes, keepOtherSessions ? undefined : { except: sessionId }, { ...caller, userId });
       });
       if (change === undefined) throw new AuthError({ code: 'INVALID_CREDENTIALS' }, 'the password was changed meanwhile');
       announce(change);
@@ -169,6 +181,12 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
       carryOut(isUuid(userId) ? await users.setRoles(userId, [...new Set(roles)], actor) : undefined);
     },
 
+    async unlock(userId, actor) {
+      if (!isUuid(userId) || (await users.byIds([userId])).length === 0) throw noSuchUser();
+      await throttle.clear(userId);
+      await audit.record({ type: 'USER_UNLOCKED', userId, sessionId: null, reason: null }, actor);
+    },
+
     async setDisabled(userId, disabled, actor) {
       carryOut(isUuid(userId) ? await users.setDisabled(userId, disabled, actor) : undefined);
     },
@@ -186,6 +204,8 @@ async function findCredential(users: UserStore, identifier: string): Promise<Use
   const email = emailKey(identifier);
   return email.includes('@') ? users.credentialByEmail(email) : users.credentialByUsername(usernameKey(identifier));
 }
+
+const noSuchUser = () => badInput('userId', 'exists', 'There is no such user.');
 
 function refuse(parsed: readonly (object | FieldFault)[]): AuthError {
   return new AuthError({ code: 'BAD_USER_INPUT', fields: parsed.filter((item): item is FieldFault => 'rule' in item) });

@@ -24,6 +24,8 @@ const NETWORK: ThrottlePolicy = {
 
 const LID_WINDOW_MS = 60_000;
 const LID_ADDRESSES = 100_000;
+const TOLD_INTERVAL_MS = 60_000;
+const TOLD_KEYS = 10_000;
 /** What a caller is told where waiting alone does not help. */
 const LONGEST_ADVICE_SECONDS = 3600;
 
@@ -32,6 +34,15 @@ export interface Guesser {
   ipAddress: string | null;
   /** Who the caller is signed in as, if anyone. */
   subject: string | null;
+}
+
+export interface GuessAttempt {
+  /** The addresses of the account's live sessions. */
+  knownAddresses: () => Promise<readonly string[]>;
+  /** Whether the password was right. */
+  guess: () => Promise<boolean>;
+  /** Called when the guess is not let through, once a minute for whatever holds it back: who guesses on does not stop to be counted. */
+  tellRefused: () => Promise<void>;
 }
 
 export interface LoginThrottle {
@@ -44,21 +55,15 @@ export interface LoginThrottle {
   /**
    * Runs one guess, counted per account and per network in the database.
    *
-   * Checks, in order: the network; the account; and where strangers have used the account up, whether the caller is one of its own devices
-   * (signed in as it, or at the network of one of its live sessions), which has a count of its own: nobody is locked out by the guesses of others.
+   * Checks, in order: the network; the account; and where strangers have used either up, whether the caller is one of the account's own devices
+   * (signed in as it, or at the network of one of its live sessions). Such a device has a count of its own when the account's is used up, and the
+   * network's does not hold it back: nobody is locked out by the guesses of others.
    *
    * @param account the user's id, or something that stands for an identifier that nobody has.
-   * @param knownAddresses the addresses of the account's live sessions.
-   * @param guess whether the password was right.
    * @throws {AuthError} RATE_LIMITED, whether or not the password would have been right; and what `guess` throws.
    */
-  attempt(
-    account: string,
-    guesser: Guesser,
-    knownAddresses: () => Promise<readonly string[]>,
-    guess: () => Promise<boolean>,
-  ): Promise<boolean>;
-  /** Forgets the failures of an account: its password is new. */
+  attempt(account: string, guesser: Guesser, attempt: GuessAttempt): Promise<boolean>;
+  /** Forgets the failures of an account, those of its own devices too: its password is new, or an operator says so. */
   clear(account: string): Promise<void>;
 }
 
@@ -78,7 +83,18 @@ export function createLoginThrottle({
     perf: { now: () => clock.monotonic() },
   });
 
-  const refuse = async (key: string): Promise<never> => {
+  const toldLately = new LRUCache<string, true>({
+    max: TOLD_KEYS,
+    ttl: TOLD_INTERVAL_MS,
+    ttlResolution: 0,
+    perf: { now: () => clock.monotonic() },
+  });
+
+  const refuse = async (key: string, tellRefused: () => Promise<void>): Promise<never> => {
+    if (!toldLately.has(key)) {
+      toldLately.set(key, true);
+      await tellRefused();
+    }
     const retryAfterSeconds = Math.min(await store.retryAfterSeconds(key), LONGEST_ADVICE_SECONDS);
     throw new AuthError({ code: 'RATE_LIMITED', retryAfterSeconds }, `throttled: ${key.split(':')[0] ?? ''}`);
   };
@@ -86,17 +102,15 @@ export function createLoginThrottle({
   /** The key that the guess counts under: the account's, or the device's where strangers have used up the account's. */
   const beginForAccount = async (
     account: string,
-    guesser: Guesser,
     network: string | undefined,
-    knownAddresses: () => Promise<readonly string[]>,
+    isOwnDevice: () => Promise<boolean>,
+    tellRefused: () => Promise<void>,
   ) => {
     const accountKey = `account:${account}`;
     if (await store.begin(accountKey, ACCOUNT)) return accountKey;
-    const isOwnDevice =
-      guesser.subject === account || (network !== undefined && (await knownAddresses()).some((known) => networkOf(known) === network));
-    if (!isOwnDevice) return refuse(accountKey);
-    const deviceKey = `device:${account}:${network ?? ''}`;
-    return (await store.begin(deviceKey, ACCOUNT)) ? deviceKey : refuse(deviceKey);
+    if (!(await isOwnDevice())) return refuse(accountKey, tellRefused);
+    const deviceKey = deviceKeyOf(account, network);
+    return (await store.begin(deviceKey, ACCOUNT)) ? deviceKey : refuse(deviceKey, tellRefused);
   };
 
   const settleNetwork = (key: string, isRight: boolean | undefined) => (isRight === false ? store.fail(key, NETWORK) : store.release(key));
@@ -122,24 +136,31 @@ export function createLoginThrottle({
       if (used.count === 1) lid.set(network, used);
     },
 
-    async attempt(account, guesser, knownAddresses, guess) {
+    async attempt(account, guesser, { knownAddresses, guess, tellRefused }) {
       const network = networkOf(guesser.ipAddress);
       const networkKey = network === undefined ? undefined : `network:${network}`;
-      if (networkKey !== undefined && !(await store.begin(networkKey, NETWORK))) return refuse(networkKey);
+      const isOwnDevice = async () =>
+        guesser.subject === account || (network !== undefined && (await knownAddresses()).some((known) => networkOf(known) === network));
+      const isCounted = networkKey !== undefined && (await store.begin(networkKey, NETWORK));
+      if (networkKey !== undefined && !isCounted && !(await isOwnDevice())) return refuse(networkKey, tellRefused);
       let isRight: boolean | undefined;
       let key: string | undefined;
       try {
-        key = await beginForAccount(account, guesser, network, knownAddresses);
+        key = await beginForAccount(account, network, isOwnDevice, tellRefused);
         isRight = await guess();
         return isRight;
       } finally {
         await Promise.all([
-          networkKey === undefined ? undefined : settleNetwork(networkKey, isRight),
+          isCounted ? settleNetwork(networkKey, isRight) : undefined,
           key === undefined ? undefined : settleAccount(key, isRight, account),
         ]);
       }
     },
 
-    clear: (account) => store.clear(`account:${account}`),
+    async clear(account) {
+      await Promise.all([store.clear(`account:${account}`), store.clearAll(deviceKeyOf(account))]);
+    },
   };
 }
+
+const deviceKeyOf = (account: string, network = '') => `device:${account}:${network}`;

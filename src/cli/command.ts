@@ -5,13 +5,14 @@ import { loadConfig, type Config } from '../config/config.js';
 import { createCore, type Core } from '../core.js';
 import { withDevelopmentSecrets } from '../development.js';
 import { createLogger, type Logger } from '../log.js';
-import { openDatabase, type Database } from '../persistence/database.js';
+import { OPERATOR as AUDITED_OPERATOR } from '../persistence/audit.store.js';
+import { openDatabase, requireMigrated, type Database } from '../persistence/database.js';
 import type { Terminal } from './io.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The command line makes changes in nobody's name. */
-export const OPERATOR = { userId: null, subject: null, ipAddress: null, userAgent: 'latchkey command' };
+/** Who the command line acts as: signed in as nobody. */
+export const OPERATOR = { ...AUDITED_OPERATOR, subject: null };
 
 export interface JsonOption {
   json?: true;
@@ -52,9 +53,7 @@ export function createCli(environment: Environment, terminal: Terminal): Cli {
     withDatabase,
     withCore: (work) =>
       withDatabase(async (database, config, log) => {
-        const pending = await database.pendingMigrations();
-        if (pending.length > 0)
-          throw new Error(`The database lacks ${String(pending.length)} migrations. Apply them first: latchkey migrate`);
+        await requireMigrated(database);
         const core = await createCore({ config, clock: systemClock, log, database, reservedDatabase: database });
         try {
           await core.keys.maintain();

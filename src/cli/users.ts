@@ -56,6 +56,15 @@ export function addUserCommands(program: Command, { command, output, terminal, w
     );
   }
 
+  command(users, 'unlock <user>', 'forget the wrong passwords that keep a user from signing in').action(
+    (user: string, options: JsonOption) =>
+      withCore(async ({ accounts, stores }) => {
+        const id = await userIdOf(user, stores.users);
+        await accounts.unlock(id, OPERATOR);
+        printResult(`${id} may try again.`, { id }, output(options));
+      }),
+  );
+
   command(users, 'roles <user> <roles...>', 'replace the roles of a user').action((user: string, roles: string[], options: JsonOption) =>
     withCore(async ({ accounts, stores }) => {
       const id = await userIdOf(user, stores.users);

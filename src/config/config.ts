@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { OperatorError } from '../errors.js';
+
 /** Every secret generated for development begins so, and production refuses it. */
 export const DEVELOPMENT_SECRET_PREFIX = 'development-';
 
@@ -171,7 +173,7 @@ export interface Config {
 }
 
 /** Every fault of the environment at once, each with the key's name and what is expected; never a value. */
-export class ConfigError extends Error {
+export class ConfigError extends OperatorError {
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {

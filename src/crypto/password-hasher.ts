@@ -8,6 +8,12 @@ import { createWorkQueue } from './work-queue.js';
 
 /** argon2id (RFC 9106) with PHC strings, a bounded number at a time. */
 export interface PasswordHasher {
+  /**
+   * Runs work that hashes or verifies, if there is room for what it will ask; what is turned away has cost nothing, not even a statement.
+   *
+   * @throws {AuthError} SERVICE_UNAVAILABLE at once when too many wait already.
+   */
+  admit<T>(work: () => Promise<T>): Promise<T>;
   /** A PHC string with a fresh salt. */
   hash(password: string): Promise<string>;
   /**
@@ -34,13 +40,17 @@ export async function createPasswordHasher(settings: Config['argon2']): Promise<
     parallelism: settings.parallelism,
   };
   const queue = createWorkQueue(settings);
-  const queued = <T>(task: () => Promise<T>): Promise<T> =>
-    queue.run(task) ?? Promise.reject(new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'the queue for password hashes is full'));
+  // Whoever is in hashes one password at a time: for all who are, there is room in the queue.
+  const doorkeeper = createWorkQueue({ concurrency: settings.concurrency + settings.queueLimit, queueLimit: 0 });
+  const unlessFull = <T>(result: Promise<T> | undefined): Promise<T> =>
+    result ?? Promise.reject(new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'the queue for password hashes is full'));
+  const queued = <T>(task: () => Promise<T>): Promise<T> => unlessFull(queue.run(task));
 
   // A hash of nothing anyone knows, at today's parameters.
   const dummy = await argon2.hash(randomBytes(32), options);
 
   return {
+    admit: (work) => unlessFull(doorkeeper.run(work)),
     hash: (password) => queued(() => argon2.hash(password, options)),
     verify: async (hash, password) => {
       const matches = await queued(() => argon2.verify(hash ?? dummy, password));

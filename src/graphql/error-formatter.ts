@@ -19,7 +19,7 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown): G
     const { fault, message, retryable } = cause;
     return { message, ...place, extensions: { ...fault, retryable } };
   }
-  const own = error instanceof GraphQLError && cause === error ? describeGraphQLError(formatted, error) : undefined;
+  const own = error instanceof GraphQLError && cause === error ? describeGraphQLError(formatted, error) : describeArgumentError(cause);
   return own === undefined
     ? {
         message: 'Something went wrong here. The request id leads to the log.',
@@ -79,6 +79,19 @@ function withoutValue(message: string, { nodes }: GraphQLError): string {
   const [node] = nodes ?? [];
   const isAboutLiteral = node !== undefined && isValueNode(node) && node.kind !== Kind.VARIABLE;
   return isAboutLiteral ? 'A literal does not fit its type.' : message;
+}
+
+/**
+ * A variable that fits its own type, and not the place in an argument where it stands: null where the schema has a default, say. Only execution
+ * finds that, and the message quotes the argument, so it is told anew from its name.
+ */
+function describeArgumentError(cause: unknown): { message: string; extensions: Record<string, unknown> } | undefined {
+  if (!(cause instanceof GraphQLError)) return undefined;
+  const [node] = cause.nodes ?? [];
+  const path = /^Argument "(\w+)" (?:has invalid value|of (?:required|non-null) type) /.exec(cause.message)?.[1];
+  if (path === undefined || node === undefined || !isValueNode(node)) return undefined;
+  const fields = [{ path, rule: 'type', message: 'The argument, variables in it included, must be as the schema defines it.' }];
+  return { message: 'An argument does not fit its type; "fields" says which.', extensions: { code: codes.BAD_USER_INPUT, fields } };
 }
 
 /** A variable that does not fit its type: graphql's message quotes the value, so it is told anew from the definition. */

@@ -15,11 +15,16 @@ import {
 
 /** An unknown kid may come from anyone: it reloads the ring no more often than this. */
 const RELOAD_INTERVAL_MS = 30_000;
+/** After a reload that failed. */
+const RELOAD_RETRY_MS = 1000;
 
 /** A token may live an hour at most (RFC 6750 section 5.3); its key verifies for a little longer. */
 const VERIFIES_AFTER_SIGNING_SECONDS = 3600 + 120;
 /** Longer than anyone keeps the published set: by then everyone has the new key. */
 const PUBLISHED_BEFORE_SIGNING_SECONDS = 600;
+
+/** A key that is overdue by so much is of an algorithm that no replica uses any more. */
+const NEGLECTED_SECONDS = 86_400;
 
 /** Where signing keys are kept. */
 export interface SigningKeyStore {
@@ -30,14 +35,21 @@ export interface SigningKeyStore {
   /**
    * Stores a successor that signs after `publishedForSeconds`, and sets when the others stop to verify: at once where they have not signed yet.
    * Tells whether it did: not if a key is there that is younger than `minimumAgeSeconds` or waits to sign; null stores it whatever is there.
+   * The others are those of its algorithm, and those of another that nobody has renewed for `neglectedAfterSeconds`.
    */
   succeed(
     key: StoredSigningKey,
-    timing: { minimumAgeSeconds: number | null; publishedForSeconds: number; verifiesForSeconds: number },
+    how: {
+      minimumAgeSeconds: number | null;
+      publishedForSeconds: number;
+      verifiesForSeconds: number;
+      neglectedAfterSeconds: number;
+      isByOperator: boolean;
+    },
   ): Promise<boolean>;
   /** Replaces the sealed private part, which another secret sealed. */
   reseal(key: Pick<StoredSigningKey, 'kid' | 'sealedPrivateJwk' | 'secretId'>): Promise<void>;
-  /** Ends a key at once: nothing that it signed is believed any more. Tells whether there was one. */
+  /** Ends a key at once, for an operator: nothing that it signed is believed any more. Tells whether there was one. */
   revoke(kid: string): Promise<boolean>;
 }
 
@@ -46,7 +58,7 @@ export interface KeyRing {
   load(): Promise<void>;
   /** Loads the keys again, makes a successor when the newest is old enough, and seals anew what an older secret sealed. */
   maintain(): Promise<void>;
-  /** Makes a successor now, unless one waits to sign already; with `immediately`, one that signs from this moment in any case. */
+  /** Makes a successor now, for an operator, unless one waits to sign already; with `immediately`, one that signs from this moment in any case. */
   rotate(immediately: boolean): Promise<void>;
   /** Ends a key at once, here; elsewhere once the ring is loaded again. Tells whether there was one. */
   revoke(kid: string): Promise<boolean>;
@@ -85,6 +97,7 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
   let keys: ReadonlyMap<string, SigningKey> = new Map();
   let isLoaded = false;
   let reloadedAt: number | undefined;
+  let reloadFailedAt: number | undefined;
   let reloading: Promise<void> | undefined;
 
   const isCurrent = (key: SigningKey) => key.expiresAt === null || key.expiresAt.getTime() > clock.now();
@@ -112,11 +125,16 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
     log.info({ kid: newestUsable()?.kid, algorithm }, 'made a signing key');
   };
 
-  const rotate = async (minimumAgeSeconds: number | null, publishedForSeconds: number) => {
+  const rotate = async (minimumAgeSeconds: number | null, publishedForSeconds: number, isByOperator: boolean) => {
     const successor = await generateSigningKey(secrets, algorithm, new Date(clock.now()));
-    const timing = { minimumAgeSeconds, publishedForSeconds, verifiesForSeconds: VERIFIES_AFTER_SIGNING_SECONDS };
-    if (await store.succeed(successor, timing))
-      log.info({ kid: successor.kid, algorithm, publishedForSeconds }, 'made the next signing key');
+    const how = {
+      minimumAgeSeconds,
+      publishedForSeconds,
+      verifiesForSeconds: VERIFIES_AFTER_SIGNING_SECONDS,
+      neglectedAfterSeconds: lifetimeSeconds + NEGLECTED_SECONDS,
+      isByOperator,
+    };
+    if (await store.succeed(successor, how)) log.info({ kid: successor.kid, algorithm, publishedForSeconds }, 'made the next signing key');
     await readStore();
   };
 
@@ -131,11 +149,17 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
   };
 
   const reload = async () => {
+    // Anyone can send an unknown kid: they do not keep a store busy that has no answer.
+    if (reloadFailedAt !== undefined && clock.monotonic() - reloadFailedAt < RELOAD_RETRY_MS) {
+      throw new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'an unknown kid, and the signing keys could not be reloaded a moment ago');
+    }
     reloading ??= readStore().finally(() => (reloading = undefined));
     try {
       await reloading;
       reloadedAt = clock.now();
+      reloadFailedAt = undefined;
     } catch (error) {
+      reloadFailedAt = clock.monotonic();
       throw new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'an unknown kid, and the signing keys cannot be reloaded', { cause: error });
     }
   };
@@ -147,9 +171,9 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
       await resealOlder();
       const newest = [...keys.values()].filter((key) => key.algorithm === algorithm && key.expiresAt === null);
       const isDue = newest.every((key) => key.activatesAt.getTime() <= clock.now() - lifetimeSeconds * 1000);
-      if (isDue) await rotate(lifetimeSeconds, PUBLISHED_BEFORE_SIGNING_SECONDS);
+      if (isDue) await rotate(lifetimeSeconds, PUBLISHED_BEFORE_SIGNING_SECONDS, false);
     },
-    rotate: (immediately) => (immediately ? rotate(null, 0) : rotate(0, PUBLISHED_BEFORE_SIGNING_SECONDS)),
+    rotate: (immediately) => (immediately ? rotate(null, 0, true) : rotate(0, PUBLISHED_BEFORE_SIGNING_SECONDS, true)),
     async revoke(kid) {
       const existed = await store.revoke(kid);
       await load();

@@ -13,6 +13,9 @@ export const AUDIT_EVENT_TYPES = [
   'ROLES_CHANGED',
   'USER_DISABLED',
   'USER_ENABLED',
+  'USER_UNLOCKED',
+  'SIGNING_KEY_MADE',
+  'SIGNING_KEY_REVOKED',
 ] as const;
 export type AuditEventType = (typeof AUDIT_EVENT_TYPES)[number];
 
@@ -21,6 +24,12 @@ export interface Actor extends ClientAddress {
   /** Null: someone not signed in, or the command line. */
   userId: string | null;
 }
+
+/** The command line makes changes in nobody's name. */
+export const OPERATOR: Actor = { userId: null, ipAddress: null, userAgent: 'latchkey command' };
+
+/** What happens by itself. */
+export const NOBODY: Actor = { userId: null, ipAddress: null, userAgent: null };
 
 export interface AuditRecord {
   id: string;

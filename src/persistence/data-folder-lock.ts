@@ -2,6 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
+import { OperatorError } from '../errors.js';
+
 /**
  * Locks a data folder for this process: PGlite takes no lock of its own, and a second process would destroy the data.
  *
@@ -17,7 +19,7 @@ export function lockDataFolder(folder: string): () => void {
     lock.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();
-    throw new Error(
+    throw new OperatorError(
       `Another process uses the data folder ${folder}. Stop it, or give this one its own: LATCHKEY_DATA_DIR=… or a PostgreSQL: DATABASE_URL=…`,
       { cause: error },
     );

@@ -11,6 +11,7 @@ import { MikroORM as PostgresORM, type EntityManager } from '@mikro-orm/postgres
 import { CompiledQuery } from 'kysely';
 
 import type { Config } from '../config/config.js';
+import { OperatorError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { lockDataFolder } from './data-folder-lock.js';
 import { isUnanswered, toServiceUnavailable } from './database-errors.js';
@@ -236,6 +237,14 @@ function endWhenUnanswered(client: PostgresClient): void {
     return result;
   };
   client.query = watched as typeof client.query;
+}
+
+/** @throws {OperatorError} when the database lacks a migration. One that is newer than this program has more, and serves all the same. */
+export async function requireMigrated(database: Database): Promise<void> {
+  const { length } = await database.pendingMigrations();
+  if (length > 0) {
+    throw new OperatorError(`The database lacks ${length === 1 ? 'a migration' : `${length} migrations`}. Apply first: latchkey migrate`);
+  }
 }
 
 /** Opens the folder, or fills it from an archive: several times faster than letting PGlite initialise it. */

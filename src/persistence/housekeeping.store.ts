@@ -37,12 +37,14 @@ export function createHousekeepingStore(db: Database): HousekeepingStore {
   return {
     batchSize: BATCH,
     removeRevocations: () => remove('revocation', 'id', `expires_at < now() - ${REVOCATION_MARGIN}`),
-    // A throttle that still counts failures in a row stays for a month.
+    // The failures in a row of an account that there is are never forgotten. What only stands for one goes after a year, or anyone could fill the
+    // table for ever; a device's count after a month.
     removeThrottles: () =>
       remove(
         'throttle',
         'key',
-        `blocked_until < now() AND updated_at < now() - interval '1 day' * (CASE WHEN key LIKE 'network:%' THEN 1 ELSE 30 END)`,
+        `blocked_until < now() AND updated_at < now() - interval '1 day' * (
+           CASE WHEN key LIKE 'network:%' THEN 1 WHEN key LIKE 'device:%' THEN 30 WHEN key ~ '^account:[0-9a-f-]{36}$' THEN NULL ELSE 365 END)`,
       ),
     removeSigningKeys: () => remove('signing_key', 'kid', `expires_at < now() - interval '7 days'`),
     removeAuditEvents: (retentionDays) => remove('audit_event', 'id', `occurred_at < now() - make_interval(days => $1)`, [retentionDays]),

@@ -34,14 +34,20 @@ export interface RevocationPoll {
 export interface RevocationStore {
   /** The live entries that a transaction from `cursor` on wrote; all of them from '0'. */
   poll(cursor: string): Promise<RevocationPoll>;
-  /** Whether a session lives, and its user's security version, for when the feed is not to be trusted. */
-  sessionState(sessionId: string): Promise<{ isLive: boolean; userVersion: number } | undefined>;
+  /** Whether a session lives, its user's security version, and the entries that concern everyone: for when the feed is not to be trusted. */
+  sessionState(sessionId: string): Promise<SessionState | undefined>;
   /** Ends everyone's access tokens issued until now. */
   revokeGlobally(actor: Actor): Promise<RevocationEntry[]>;
   /** Makes every replica load the signing keys again. */
   announceKeys(): Promise<RevocationEntry[]>;
   /** Hints to the other replicas to poll now. Never part of a change: a full queue of notifications must not undo it. */
   notify(): Promise<void>;
+}
+
+export interface SessionState {
+  isLive: boolean;
+  userVersion: number;
+  forEveryone: RevocationEntry[];
 }
 
 /** Entries are kept for so long after they expire, for a replica whose clock runs behind believes tokens for longer. */
@@ -103,9 +109,12 @@ export function createRevocationStore(db: Database, { revocationLifetimeSeconds 
     },
 
     async sessionState(sessionId) {
-      const [row] = await db.query<{ isLive: boolean; userVersion: number }>(
+      const [row] = await db.query<SessionState>(
         `SELECT (s.revoked_at IS NULL AND s.absolute_expires_at > now() AND s.user_version >= u.session_version AND NOT u.disabled) AS "isLive",
-                u.security_version AS "userVersion"
+                u.security_version AS "userVersion",
+                (SELECT coalesce(jsonb_agg(e), '[]') FROM (
+                   SELECT ${ENTRY} FROM revocation WHERE key IS NULL AND expires_at > now() - ${REVOCATION_MARGIN}
+                 ) AS e) AS "forEveryone"
            FROM session s JOIN user_account u ON u.id = s.user_id WHERE s.id = $1`,
         [sessionId],
       );

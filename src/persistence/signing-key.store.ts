@@ -1,8 +1,12 @@
 import { sql } from '@mikro-orm/core';
 
 import type { SigningKeyStore } from '../keys/key-ring.js';
+import { actorParameter, audit, NOBODY, OPERATOR, type AuditEventType } from './audit.store.js';
 import type { Database } from './database.js';
 import { SigningKeyRow } from './entities/signing-key.entity.js';
+
+const auditKey = (type: AuditEventType, from: string, actor: string) =>
+  audit({ type: `'${type}'`, from, userId: 'NULL::uuid', sessionId: 'NULL::uuid', reason: `${from}.kid`, actor });
 
 export function createSigningKeyStore(db: Database): SigningKeyStore {
   return {
@@ -24,14 +28,27 @@ export function createSigningKeyStore(db: Database): SigningKeyStore {
     async insertUnlessPresent(key, unusableKids) {
       // Replicas that start at the same instant may both insert: each then signs with its own choice, and both verify both.
       await db.query(
-        `INSERT INTO signing_key (kid, algorithm, public_jwk, sealed_private_jwk, secret_id, activates_at, expires_at)
-         SELECT $1, $2::text, $3::jsonb, $4, $5, now(), $6
-          WHERE NOT EXISTS (SELECT 1 FROM signing_key WHERE algorithm = $2 AND expires_at IS NULL AND kid <> ALL ($7::text[]))`,
-        [key.kid, key.algorithm, JSON.stringify(key.publicJwk), key.sealedPrivateJwk, key.secretId, key.expiresAt, unusableKids],
+        `WITH inserted AS (
+           INSERT INTO signing_key (kid, algorithm, public_jwk, sealed_private_jwk, secret_id, activates_at, expires_at)
+           SELECT $1, $2::text, $3::jsonb, $4, $5, now(), $6
+            WHERE NOT EXISTS (SELECT 1 FROM signing_key WHERE algorithm = $2 AND expires_at IS NULL AND kid <> ALL ($7::text[]))
+           RETURNING kid
+         ), ${auditKey('SIGNING_KEY_MADE', 'inserted', '$8')}
+         SELECT 1`,
+        [
+          key.kid,
+          key.algorithm,
+          JSON.stringify(key.publicJwk),
+          key.sealedPrivateJwk,
+          key.secretId,
+          key.expiresAt,
+          unusableKids,
+          actorParameter(NOBODY),
+        ],
       );
     },
 
-    async succeed(key, { minimumAgeSeconds, publishedForSeconds, verifiesForSeconds }) {
+    async succeed(key, { minimumAgeSeconds, publishedForSeconds, verifiesForSeconds, neglectedAfterSeconds, isByOperator }) {
       // Replicas that find it due at the same instant may both insert; all choose the same one of the two.
       const rows = await db.query(
         `WITH inserted AS (
@@ -41,11 +58,14 @@ export function createSigningKeyStore(db: Database): SigningKeyStore {
               SELECT 1 FROM signing_key WHERE algorithm = $2 AND expires_at IS NULL AND activates_at > now() - make_interval(secs => $6)
             )
            RETURNING kid, activates_at
-         ), retired AS (
-           -- What has not signed yet is in nobody's way once it is gone.
+         ), ${auditKey('SIGNING_KEY_MADE', 'inserted', '$10')}, retired AS (
+           -- What has not signed yet is in nobody's way once it is gone. A key of another algorithm may be what another replica signs with, which
+           -- sees to it that it does not grow old.
            UPDATE signing_key k
               SET expires_at = CASE WHEN k.activates_at > now() THEN now() ELSE inserted.activates_at + make_interval(secs => $8) END
-             FROM inserted WHERE k.kid <> inserted.kid AND k.expires_at IS NULL
+             FROM inserted
+            WHERE k.kid <> inserted.kid AND k.expires_at IS NULL
+              AND (k.algorithm = $2 OR k.activates_at < now() - make_interval(secs => $9))
          )
          SELECT 1 FROM inserted`,
         [
@@ -57,6 +77,8 @@ export function createSigningKeyStore(db: Database): SigningKeyStore {
           minimumAgeSeconds,
           publishedForSeconds,
           verifiesForSeconds,
+          neglectedAfterSeconds,
+          actorParameter(isByOperator ? OPERATOR : NOBODY),
         ],
       );
       return rows.length > 0;
@@ -67,7 +89,12 @@ export function createSigningKeyStore(db: Database): SigningKeyStore {
     },
 
     async revoke(kid) {
-      const rows = await db.query('UPDATE signing_key SET expires_at = now() WHERE kid = $1 RETURNING 1', [kid]);
+      const rows = await db.query(
+        `WITH revoked AS (UPDATE signing_key SET expires_at = now() WHERE kid = $1 RETURNING kid),
+              ${auditKey('SIGNING_KEY_REVOKED', 'revoked', '$2')}
+         SELECT 1 FROM revoked`,
+        [kid, actorParameter(OPERATOR)],
+      );
       return rows.length > 0;
     },
   };

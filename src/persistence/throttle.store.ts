@@ -24,6 +24,8 @@ export interface ThrottleStore {
   release(key: string): Promise<void>;
   /** Forgets the failures. */
   clear(key: string): Promise<void>;
+  /** Forgets the failures under every key that starts so. Reads the whole table: for an operator. */
+  clearAll(prefix: string): Promise<void>;
 }
 
 const PENDING_LEASE = "interval '30 seconds'";
@@ -57,9 +59,10 @@ export function createThrottleStore(db: Database): ThrottleStore {
       await db.query(
         `UPDATE throttle
             SET failures = failures + 1, pending = greatest(pending - 1, 0), updated_at = now(),
+                -- Not now(): an attempt that began a moment before this one ended would find that moment in its future.
                 blocked_until = CASE
                   WHEN failures + 1 >= $4::int THEN 'infinity'
-                  WHEN failures + 1 <= $2::int THEN now()
+                  WHEN failures + 1 <= $2::int THEN '-infinity'
                   ELSE now() + make_interval(secs => least($5::float8 * power(2, least(failures - $2::int, 30)), $3::float8))
                 END
           WHERE key = $1`,
@@ -73,6 +76,10 @@ export function createThrottleStore(db: Database): ThrottleStore {
 
     async clear(key) {
       await db.query('DELETE FROM throttle WHERE key = $1', [key]);
+    },
+
+    async clearAll(prefix) {
+      await db.query('DELETE FROM throttle WHERE starts_with(key, $1)', [prefix]);
     },
   };
 }

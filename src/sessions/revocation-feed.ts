@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.js';
 import { AuthError } from '../errors.js';
 import type { Logger } from '../log.js';
-import type { RevocationEntry, RevocationStore } from '../persistence/revocation.store.js';
+import type { RevocationEntry, RevocationStore, SessionState } from '../persistence/revocation.store.js';
 import type { AccessTokenClaims } from '../tokens/access-token.js';
 import { ALL_VERSIONS, createRevocationIndex } from './revocation-index.js';
 
@@ -32,8 +32,8 @@ export interface RevocationFeed {
   /**
    * Whether a verified token is still to be believed.
    *
-   * Reads memory alone while the feed is fresh. When it is older than 10 s, the session's row decides, read once for all who ask at the same time
-   * and believed for a second.
+   * Reads memory alone while the feed is fresh. When it is older than 10 s, the session's row decides, with what concerns everyone, read once for
+   * all who ask at the same time and believed for a second.
    *
    * @throws {AuthError} SERVICE_UNAVAILABLE, as a rejection, when the feed is stale and the database does not answer: never a verdict.
    */
@@ -66,7 +66,7 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
   let polling: Promise<void> | undefined;
   let pollAgain = false;
   let notifying = false;
-  const fallback = new LRUCache<string, Promise<{ isLive: boolean; userVersion: number } | undefined>>({
+  const fallback = new LRUCache<string, Promise<SessionState | undefined>>({
     max: FALLBACK_SESSIONS,
     ttl: FALLBACK_BOUND_MS,
     ttlResolution: 0,
@@ -148,7 +148,7 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
     }
   };
 
-  const stateFromRow = async ({ sessionId, userVersion }: AccessTokenClaims): Promise<TokenState> => {
+  const stateFromRow = async ({ sessionId, userVersion, issuedAt }: AccessTokenClaims): Promise<TokenState> => {
     let reading = fallback.get(sessionId);
     if (reading === undefined) {
       reading = store.sessionState(sessionId);
@@ -158,7 +158,8 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
     try {
       const state = await reading;
       if (state?.isLive !== true) return 'SESSION_REVOKED';
-      return userVersion < state.userVersion ? 'TOKEN_STALE' : 'live';
+      state.forEveryone.forEach(apply);
+      return userVersion < state.userVersion || issuedAt < globalMinimum ? 'TOKEN_STALE' : 'live';
     } catch (error) {
       throw new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'the revocation feed is stale and the session cannot be read', { cause: error });
     }

@@ -211,7 +211,17 @@ describeBesideServer('latchkey users', () => {
     await call.answer('login', { input: { identifier: email, password: NEW_PASSWORD } });
   });
 
-  it.each(['disable', 'enable', 'reset-password', 'roles'])('%s says that there is no such user', async (command) => {
+  it('unlock forgets the wrong passwords that keep a user from signing in', async () => {
+    const tryToSignIn = (password: string) => call.fault('login', { input: { identifier: email, password } });
+    for (let i = 0; i < 5; i += 1) await tryToSignIn(NEW_PASSWORD);
+    await query(`UPDATE throttle SET blocked_until = 'infinity' WHERE key LIKE '%' || $1 || '%'`, [userId]);
+    await query('UPDATE session SET ip_address = NULL WHERE user_id = $1', [userId]);
+    expect((await tryToSignIn(PASSWORD)).extensions.code).toBe('RATE_LIMITED');
+    expect(await json(`users unlock ${email}`)).toEqual({ id: userId });
+    expect((await call.answer<Tokens>('login', { input: { identifier: email, password: PASSWORD } })).user.id).toBe(userId);
+  });
+
+  it.each(['disable', 'enable', 'reset-password', 'roles', 'unlock'])('%s says that there is no such user', async (command) => {
     const { stderr, exitCode } = await latchkey(`users ${command} nobody@example.com${command === 'roles' ? ' user' : ''}`, {
       stdin: NEW_PASSWORD,
     });
@@ -370,7 +380,7 @@ describe('latchkey doctor', () => {
       expect(found).toMatchObject([{ check: 'migrations', advice: 'Run: latchkey migrate' }]);
       expect(await latchkey('users list', { environment })).toEqual({
         stdout: '',
-        stderr: expect.stringMatching(/^The database lacks \d+ migrations\. Apply them first: latchkey migrate\n$/) as string,
+        stderr: expect.stringMatching(/^The database lacks (a migration|\d+ migrations)\. Apply first: latchkey migrate\n$/) as string,
         exitCode: 1,
       });
       const { applied } = await json<{ applied: string[] }>('migrate', { environment });

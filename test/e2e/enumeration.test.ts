@@ -97,12 +97,17 @@ describe('A2: a login that is refused', () => {
       // The seconds to wait run down while the test runs.
       await database.query(`UPDATE throttle SET blocked_until = 'infinity' WHERE key LIKE 'account:%'`);
     };
-    await limit('limited');
-    const known = await logIn('limited', WRONG);
-    expect(known.reply.body).toContain('RATE_LIMITED');
-    expect(known.work.hashes).toEqual([0, 0]);
-    await limit('limitless');
-    expect(await logIn('limitless', WRONG)).toEqual(known);
-    expect(await logIn('limited', PASSWORD)).toEqual(known);
+    // The first in a minute writes an audit event, and the next does not, whoever it is.
+    const refuse = async (identifier: string) => {
+      await limit(identifier);
+      return [await logIn(identifier, WRONG), await logIn(identifier, WRONG), await logIn(identifier, PASSWORD)];
+    };
+    const known = await refuse('limited');
+    for (const { reply, work } of known) {
+      expect(reply.body).toContain('RATE_LIMITED');
+      expect(work.hashes).toEqual([0, 0]);
+    }
+    expect(known[2]).toEqual(known[1]);
+    expect(await refuse('limitless')).toEqual(known);
   });
 });

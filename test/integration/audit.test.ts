@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
+import { systemClock } from '../../src/clock.js';
+import { createSecretRing } from '../../src/crypto/secret-ring.js';
+import { createKeyRing, type KeyRing } from '../../src/keys/key-ring.js';
 import { createLogger } from '../../src/log.js';
-import { AUDIT_EVENT_TYPES, createAuditStore, type Actor, type AuditRecord } from '../../src/persistence/audit.store.js';
+import { AUDIT_EVENT_TYPES, createAuditStore, OPERATOR, type AuditRecord } from '../../src/persistence/audit.store.js';
 import { openDatabase, type Database } from '../../src/persistence/database.js';
 import { createSessionStore } from '../../src/persistence/session.store.js';
+import { createSigningKeyStore } from '../../src/persistence/signing-key.store.js';
 import { createUserStore } from '../../src/persistence/user.store.js';
 import { createCalls, newPerson, PASSWORD, type Calls, type Tokens } from '../support/calls.js';
 import { bearer, operation } from '../support/client.js';
@@ -16,7 +20,6 @@ const WRONG = 'not the password of anyone';
 const ADDRESS = '203.0.113.7';
 const AGENT = 'audit test/1.0';
 const AT = { 'x-forwarded-for': ADDRESS, 'user-agent': AGENT };
-const OPERATOR: Actor = { userId: null, ipAddress: null, userAgent: 'latchkey command' };
 const NOBODY = '019aa000-0000-7000-8000-00000000dead';
 
 let testDatabase: TestDatabase;
@@ -26,6 +29,8 @@ let call: Calls;
 let admin: Tokens;
 let own: Tokens;
 let email: string;
+/** Of an algorithm that the server does not sign with: what becomes of them ends no token of it. */
+let keys: KeyRing;
 /** Everything that must never be written down. */
 const secrets: string[] = [PASSWORD, NEW_PASSWORD, WRONG];
 
@@ -40,6 +45,15 @@ beforeAll(async () => {
   database = await openDatabase(testConfig(variables), createLogger({ logLevel: 'silent' }));
   server = await startTestServer({ variables, overrides: { database: { ...database, close: () => Promise.resolve() } } });
   call = createCalls(server.graphql);
+  keys = createKeyRing({
+    store: createSigningKeyStore(database),
+    secrets: createSecretRing(['a secret of at least thirty-two characters']),
+    algorithm: 'ES256',
+    lifetimeSeconds: 86_400,
+    clock: systemClock,
+    log: createLogger({ logLevel: 'silent' }),
+  });
+  await keys.load();
   const boss = newPerson();
   await server.accounts.register(boss, { subject: null, ipAddress: null, userAgent: null }, ['user', 'admin']);
   admin = keep(await call.answer<Tokens>('login', { input: { identifier: boss.email, password: boss.password } }));
@@ -184,6 +198,25 @@ const cases: Case[] = [
       await call.answer('set-user-disabled', { input: { userId: own.user.id, disabled: false } }, asAdmin());
     },
     () => byAdmin({ type: 'USER_ENABLED' }),
+  ],
+  [
+    'a user whose failures are forgiven',
+    () => server.accounts.unlock(own.user.id, OPERATOR),
+    () => ({ ...OPERATOR, type: 'USER_UNLOCKED', userId: own.user.id, actorId: null }),
+  ],
+  [
+    'a signing key that an operator makes',
+    async () => {
+      await keys.rotate(true);
+    },
+    () => ({ ...OPERATOR, userId: null, actorId: null, type: 'SIGNING_KEY_MADE', reason: keys.signingKey().kid }),
+  ],
+  [
+    'a signing key that an operator revokes',
+    async () => {
+      await keys.revoke(keys.list().find(({ kid, algorithm }) => algorithm === 'ES256' && kid !== keys.signingKey().kid)!.kid);
+    },
+    () => ({ ...OPERATOR, userId: null, actorId: null, type: 'SIGNING_KEY_REVOKED', reason: expect.any(String) as string }),
   ],
 ];
 

@@ -97,9 +97,15 @@ describe('housekeeping', () => {
       throttle('network:a', '-25 hours'),
       throttle('network:a', '-23 hours'),
     ],
-    ['throttles of an account a month after', 'throttle', throttle('account:a', '-31 days'), throttle('account:a', '-29 days')],
+    ['throttles of an account a year after', 'throttle', throttle('account:a', '-366 days'), throttle('account:a', '-364 days')],
+    [
+      'throttles of an account that there is, never',
+      'throttle',
+      throttle('account:a', '-366 days'),
+      throttle('account:019aa000-0000-7000-8000-00000000000a', '-9 years'),
+    ],
     ['throttles of a device a month after', 'throttle', throttle('device:a:b', '-31 days'), throttle('device:a:b', '-29 days')],
-    ['throttles that are used up, never', 'throttle', throttle('account:a', '-31 days'), throttle('account:b', '-31 days', `'infinity'`)],
+    ['throttles that are used up, never', 'throttle', throttle('account:a', '-2 years'), throttle('account:b', '-2 years', `'infinity'`)],
     [
       'throttles that still delay, never',
       'throttle',

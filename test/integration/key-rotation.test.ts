@@ -210,6 +210,54 @@ describe('a key that an operator rotates', () => {
   });
 });
 
+describe('keys of two algorithms, each of which a replica signs with', () => {
+  it('leave each other alone, however often they are looked at and replaced', async () => {
+    const [one, other] = [await startReplica({ algorithm: 'EdDSA' }), await startReplica({ algorithm: 'ES256' })];
+    const old = [signer(one), signer(other)];
+    for (let i = 0; i < 5; i += 1) {
+      await one.keys.maintain();
+      await other.keys.maintain();
+    }
+    await one.keys.rotate(true);
+    await other.keys.maintain();
+    expect(signer(one)).not.toBe(old[0]);
+    expect(signer(other)).toBe(old[1]);
+    expect(kids(other)).toHaveLength(3);
+    expect(await verdict(one, await issue(other))).toBe('verified');
+  });
+
+  it('are retired once nobody renews those of one any more', async () => {
+    await startReplica({ algorithm: 'ES256' });
+    await age(86_400);
+    const replica = await startReplica({ algorithm: 'EdDSA' });
+    await age(LIFETIME + 1);
+    await replica.keys.maintain();
+    const ends = await database.query<{ algorithm: string }>('SELECT algorithm FROM signing_key WHERE expires_at IS NOT NULL');
+    expect(ends.map(({ algorithm }) => algorithm).sort()).toEqual(['ES256', 'EdDSA']);
+  });
+});
+
+describe('what becomes of a key', () => {
+  it('is in the audit trail, in the statement that does it', async () => {
+    await database.query('DELETE FROM audit_event');
+    const { keys } = await startReplica();
+    const first = keys.signingKey().kid;
+    await keys.rotate(true);
+    const second = keys.signingKey().kid;
+    await keys.rotate(false);
+    await keys.rotate(false);
+    await keys.revoke(first);
+    await keys.revoke('no such key');
+    const events = await database.query<{ type: string; reason: string }>('SELECT type, reason FROM audit_event ORDER BY id');
+    expect(events.map(({ type, reason }) => [type, reason])).toEqual([
+      ['SIGNING_KEY_MADE', first],
+      ['SIGNING_KEY_MADE', second],
+      ['SIGNING_KEY_MADE', keys.list()[0]?.kid],
+      ['SIGNING_KEY_REVOKED', first],
+    ]);
+  });
+});
+
 describe('a key that is revoked', () => {
   it('ends what it signed at once, what is remembered as good too, and another signs', async () => {
     const replica = await startReplica();

@@ -70,6 +70,7 @@ function createFakes() {
       changePassword: vi.fn<Accounts['changePassword']>(async () => undefined),
       resetPassword: vi.fn<Accounts['resetPassword']>(async () => undefined),
       setRoles: vi.fn<Accounts['setRoles']>(async () => undefined),
+      unlock: vi.fn<Accounts['unlock']>(async () => undefined),
       setDisabled: vi.fn<Accounts['setDisabled']>(async () => undefined),
     },
     sessions: {

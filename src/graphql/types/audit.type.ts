@@ -14,6 +14,9 @@ export enum AuditEventType {
   ROLES_CHANGED = 'ROLES_CHANGED',
   USER_DISABLED = 'USER_DISABLED',
   USER_ENABLED = 'USER_ENABLED',
+  USER_UNLOCKED = 'USER_UNLOCKED',
+  SIGNING_KEY_MADE = 'SIGNING_KEY_MADE',
+  SIGNING_KEY_REVOKED = 'SIGNING_KEY_REVOKED',
 }
 
 registerEnumType(AuditEventType, {
@@ -22,7 +25,10 @@ registerEnumType(AuditEventType, {
   valuesConfig: {
     REGISTERED: { description: 'An account was made.' },
     SIGNED_IN: { description: 'A session began.' },
-    SIGN_IN_FAILED: { description: 'A password was wrong, or the user unknown or disabled: the reason says which.' },
+    SIGN_IN_FAILED: {
+      description:
+        'A password was wrong, the user unknown or disabled, or the guess was not let through (told once a minute): the reason says which.',
+    },
     REFRESH_TOKEN_REUSED: { description: 'A refresh token was used again after it was replaced: its session has ended.' },
     SESSION_REVOKED: { description: 'A session was ended: the reason says how.' },
     SESSIONS_REVOKED: { description: 'All sessions of a user were ended, but for the one named, if one is.' },
@@ -30,6 +36,9 @@ registerEnumType(AuditEventType, {
     ROLES_CHANGED: { description: 'The roles of a user were replaced: the reason names the new ones.' },
     USER_DISABLED: { description: 'A user was disabled, and all sessions ended.' },
     USER_ENABLED: { description: 'A user was enabled again.' },
+    USER_UNLOCKED: { description: 'An operator forgave a user the failed attempts to sign in.' },
+    SIGNING_KEY_MADE: { description: 'A signing key was made, by its age or by an operator: the reason is its key id.' },
+    SIGNING_KEY_REVOKED: { description: 'A signing key was revoked by an operator: the reason is its key id.' },
   },
 });
 

@@ -3,6 +3,8 @@ import { defineEntity, p } from '@mikro-orm/core';
 const RevocationSchema = defineEntity({
   name: 'Revocation',
   tableName: 'revocation',
+  // What concerns everyone, among a million entries that concern somebody.
+  indexes: [{ name: 'revocation_for_everyone_index', properties: ['id'], where: '"key" is null' }],
   properties: {
     id: p.bigint('string').primary().autoincrement().columnType('bigint').generated('identity'),
     /** `session`, `user`, `global` or `keys`. */

@@ -11,7 +11,7 @@ const ThrottleSchema = defineEntity({
     /** Attempts whose outcome is not known yet. */
     pending: p.integer().default(0),
     pendingSince: p.datetime().length(6).defaultRaw('now()'),
-    blockedUntil: p.datetime().length(6).defaultRaw('now()'),
+    blockedUntil: p.datetime().length(6).defaultRaw("'-infinity'"),
     updatedAt: p.datetime().length(6).defaultRaw('now()'),
   },
 });

@@ -26,6 +26,7 @@ function createFakeStore() {
     fail: note('fail'),
     release: note('release'),
     clear: note('clear'),
+    clearAll: note('clear all'),
   };
   return { store, calls, blocked, setRetryAfter: (seconds: number) => (retryAfterSeconds = seconds) };
 }
@@ -33,14 +34,18 @@ function createFakeStore() {
 const clock = { seconds: 1, now: () => clock.seconds * 1000, monotonic: () => clock.seconds * 1000 };
 let fake: ReturnType<typeof createFakeStore>;
 let knownAddresses: Mock<() => Promise<string[]>>;
+let tellRefused: Mock<() => Promise<void>>;
 
 beforeEach(() => {
   fake = createFakeStore();
   knownAddresses = vi.fn(async () => [HOME, '2001:db8::1']);
+  tellRefused = vi.fn(async () => undefined);
 });
 
-function attempt(guesser: Guesser, guess: () => Promise<boolean> = async () => true): Promise<boolean> {
-  return createLoginThrottle({ store: fake.store, addressLimitPerMinute: 5, clock }).attempt(ACCOUNT, guesser, knownAddresses, guess);
+const createThrottle = () => createLoginThrottle({ store: fake.store, addressLimitPerMinute: 5, clock });
+
+function attempt(guesser: Guesser, guess: () => Promise<boolean> = async () => true, throttle = createThrottle()): Promise<boolean> {
+  return throttle.attempt(ACCOUNT, guesser, { knownAddresses, guess, tellRefused });
 }
 
 const settled = () => fake.calls.filter((call) => !call.startsWith('begin')).sort();
@@ -90,6 +95,35 @@ describe('a guess that is not let through', () => {
     await expect(attempt(stranger, guess)).rejects.toMatchObject({ fault: { code: 'RATE_LIMITED', retryAfterSeconds: 42 } });
     expect(guess).not.toHaveBeenCalled();
     expect(fake.calls).toEqual(['begin network:198.51.100.7']);
+  });
+
+  it.each<[string, Guesser, string]>([
+    ['is signed in to the account', signedIn, '198.51.100.9'],
+    ['is at the address of a live session of it', atHome, HOME],
+  ])('by the network is made all the same for who %s, and is not held against the network', async (_who, guesser, network) => {
+    fake.blocked.add(`network:${network}`);
+    expect(await attempt(guesser, async () => false)).toBe(false);
+    expect(fake.calls).toEqual([`begin network:${network}`, `begin account:${ACCOUNT}`, `fail account:${ACCOUNT}`]);
+  });
+
+  it.each([`account:${ACCOUNT}`, 'network:198.51.100.7'])('is told of once a minute for what holds it back: %s', async (key) => {
+    const throttle = createThrottle();
+    fake.blocked.add(key);
+    for (const [seconds, told] of [
+      [0, 1],
+      [59, 1],
+      [2, 2],
+    ] as const) {
+      clock.seconds += seconds;
+      for (let i = 0; i < 3; i += 1) await expect(attempt(stranger, guess, throttle)).rejects.toThrow(AuthError);
+      expect(tellRefused).toHaveBeenCalledTimes(told);
+    }
+  });
+
+  it('by the network is not made for who is signed in to another account', async () => {
+    fake.blocked.add('network:198.51.100.7');
+    await expect(attempt({ ...stranger, subject: '019aa000-0000-7000-8000-00000000000b' }, guess)).rejects.toThrow(AuthError);
+    expect(guess).not.toHaveBeenCalled();
   });
 
   it('by the account is not made, right or wrong, and is not held against the network', async () => {
@@ -152,6 +186,11 @@ describe('an account that strangers have used up', () => {
     await attempt(stranger);
     expect(knownAddresses).not.toHaveBeenCalled();
   });
+});
+
+it('forgets what an account and its own devices have failed, for an operator', async () => {
+  await createLoginThrottle({ store: fake.store, addressLimitPerMinute: 5, clock }).clear(ACCOUNT);
+  expect(settled()).toEqual([`clear account:${ACCOUNT}`, `clear all device:${ACCOUNT}:`]);
 });
 
 describe('the lid on one address', () => {

@@ -184,6 +184,12 @@ describe('a value of the caller', () => {
     const document = 'mutation ($which: SessionSelection) { logout(input: { sessions: $which, refreshToken: "hunter2" }) { success } }';
     const { errors } = await engine.run(document, ada(), { which: null });
     expect(JSON.stringify(errors)).not.toContain(SECRET);
+    expect(errors).toMatchObject([
+      {
+        message: 'An argument does not fit its type; "fields" says which.',
+        extensions: { code: 'BAD_USER_INPUT', fields: [{ path: 'input', rule: 'type' }], retryable: false },
+      },
+    ]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { createSecretRing, type SecretRing } from '../../../src/crypto/secret-ring.js';
 import { createKeyRing, type KeyRing } from '../../../src/keys/key-ring.js';
@@ -224,7 +224,19 @@ describe('an unknown kid', () => {
     expect(await ring.verificationKey(generated.EdDSA[0]!.kid)).toBeDefined();
 
     store.failure = undefined;
+    clock.advanceSeconds(1);
     expect(await ring.verificationKey(generated.EdDSA[1]!.kid)).toBeDefined();
+  });
+
+  it('asks a store that fails once a second, however many send one', async () => {
+    const ring = await loadedRing(stored('EdDSA', 0));
+    const list = vi.spyOn(store, 'list').mockRejectedValue(new Error('no database'));
+    for (let i = 0; i < 50; i += 1)
+      await expect(ring.verificationKey(`unknown ${i}`)).rejects.toMatchObject({ fault: { code: 'SERVICE_UNAVAILABLE' } });
+    expect(list).toHaveBeenCalledOnce();
+    clock.advanceSeconds(1);
+    await expect(ring.verificationKey('unknown')).rejects.toMatchObject({ fault: { code: 'SERVICE_UNAVAILABLE' } });
+    expect(list).toHaveBeenCalledTimes(2);
   });
 
   it.each(['__proto__', 'constructor', 'toString', ''])('may be %j, which names no key', async (kid) => {

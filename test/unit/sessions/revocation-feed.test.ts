@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi, type Mock } from 'vite
 
 import type { Clock } from '../../../src/clock.js';
 import { AuthError } from '../../../src/errors.js';
-import type { RevocationEntry, RevocationStore } from '../../../src/persistence/revocation.store.js';
+import type { RevocationEntry, RevocationStore, SessionState } from '../../../src/persistence/revocation.store.js';
 import { createRevocationFeed, type RevocationFeed } from '../../../src/sessions/revocation-feed.js';
 import type { AccessTokenClaims } from '../../../src/tokens/access-token.js';
 import { recordingLog } from '../../support/log.js';
@@ -25,6 +25,8 @@ const token = (claims: Partial<AccessTokenClaims> = {}): AccessTokenClaims => ({
   ...claims,
 });
 
+const row = (state: Partial<SessionState> = {}): SessionState => ({ isLive: true, userVersion: 1, forEveryone: [], ...state });
+
 const ofSession = (key = SESSION): RevocationEntry => ({ kind: 'session', key, minimumVersion: null, expiresAt: NOW + 935 });
 const ofUser = (minimumVersion: number, key = USER): RevocationEntry => ({ kind: 'user', key, minimumVersion, expiresAt: NOW + 935 });
 const ofEveryone = (before: number): RevocationEntry => ({ kind: 'global', key: null, minimumVersion: before, expiresAt: NOW + 935 });
@@ -35,7 +37,7 @@ interface FakeStore extends RevocationStore {
   incarnation: string;
   /** Thrown by every read while it is set. */
   failure: Error | undefined;
-  sessions: Map<string, { isLive: boolean; userVersion: number }>;
+  sessions: Map<string, SessionState>;
   /** Writes entries in a transaction that stays open until it is told to commit. */
   begin(...entries: RevocationEntry[]): () => void;
   write(...entries: RevocationEntry[]): void;
@@ -52,7 +54,7 @@ function createFakeStore(): FakeStore {
   const fake: FakeStore = {
     incarnation: 'first',
     failure: undefined,
-    sessions: new Map([[SESSION, { isLive: true, userVersion: 1 }]]),
+    sessions: new Map([[SESSION, row()]]),
     begin(...entries) {
       const xid = (nextXid += 1);
       const written = entries.map((entry) => ({ entry, xid, isCommitted: false }));
@@ -287,14 +289,16 @@ describe('a feed that is stale', () => {
     expect(store.sessionState).toHaveBeenCalledTimes(isStale ? 1 : 0);
   });
 
-  it.each<[string, { isLive: boolean; userVersion: number } | undefined, string]>([
-    ['lives', { isLive: true, userVersion: 1 }, 'live'],
-    ['lives, of a user who has changed', { isLive: true, userVersion: 2 }, 'TOKEN_STALE'],
-    ['has ended', { isLive: false, userVersion: 1 }, 'SESSION_REVOKED'],
+  it.each<[string, SessionState | undefined, string]>([
+    ['lives', row(), 'live'],
+    ['lives, of a user who has changed', row({ userVersion: 2 }), 'TOKEN_STALE'],
+    ['lives, when every access token was ended', row({ forEveryone: [ofEveryone(NOW + 1)] }), 'TOKEN_STALE'],
+    ['lives, when every access token before this one was ended', row({ forEveryone: [ofEveryone(NOW)] }), 'live'],
+    ['has ended', row({ isLive: false }), 'SESSION_REVOKED'],
     ['is gone', undefined, 'SESSION_REVOKED'],
-  ])('believes the row of a session that %s', async (_what, row, expected) => {
-    if (row === undefined) store.sessions.clear();
-    else store.sessions.set(SESSION, row);
+  ])('believes the row of a session that %s', async (_what, state, expected) => {
+    if (state === undefined) store.sessions.clear();
+    else store.sessions.set(SESSION, state);
     clock.seconds += 11;
     expect(await feed.stateOf(token())).toBe(expected);
   });
@@ -309,12 +313,19 @@ describe('a feed that is stale', () => {
   it('believes the row for a second, and no longer', async () => {
     clock.seconds += 11;
     await feed.stateOf(token());
-    store.sessions.set(SESSION, { isLive: false, userVersion: 1 });
+    store.sessions.set(SESSION, row({ isLive: false }));
     clock.seconds += 0.999;
     expect(await feed.stateOf(token())).toBe('live');
     clock.seconds += 0.002;
     expect(await feed.stateOf(token())).toBe('SESSION_REVOKED');
     expect(store.sessionState).toHaveBeenCalledTimes(2);
+  });
+
+  it('has the signing keys loaded again when the row tells that they have changed', async () => {
+    store.sessions.set(SESSION, row({ forEveryone: [ofKeys(NOW + 600)] }));
+    clock.seconds += 11;
+    for (let i = 0; i < 3; i += 1) await feed.stateOf(token());
+    expect(onKeysChanged).toHaveBeenCalledOnce();
   });
 
   it('gives no verdict when the database is gone: SERVICE_UNAVAILABLE', async () => {
