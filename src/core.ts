@@ -96,7 +96,7 @@ export async function createCore({ config, clock, log, database, reservedDatabas
   };
   const activity = createSessionActivity({ sessions: stores.sessions, clock, log });
 
-  const hasher = await createPasswordHasher(config.argon2);
+  const hasher = await createPasswordHasher(config.argon2, config.passwordPeppers);
   const accounts = createAccounts({
     users: stores.users,
     hasher,

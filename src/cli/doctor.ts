@@ -1,8 +1,10 @@
 import { systemClock } from '../clock.js';
 import type { Config } from '../config/config.js';
+import { createPepper } from '../crypto/pepper.js';
 import { createSecretRing } from '../crypto/secret-ring.js';
 import { openSigningKey } from '../keys/signing-key.js';
 import type { Database } from '../persistence/database.js';
+import { createUserStore } from '../persistence/user.store.js';
 import { createSigningKeyStore } from '../persistence/signing-key.store.js';
 import type { Row } from './io.js';
 
@@ -62,6 +64,22 @@ export async function examine(config: Config, database: Database): Promise<Findi
       keys.length === 0
         ? 'The server makes one when it starts.'
         : 'No secret of LATCHKEY_SECRETS opens them: put the old secret back behind the new one.',
+    ),
+  );
+
+  const known = new Set(config.passwordPeppers.map((pepper) => createPepper(pepper).id));
+  const lacking = (await createUserStore(database, { revocationLifetimeSeconds: 0 }).pepperUse()).filter(
+    ({ pepperId }) => pepperId !== null && !known.has(pepperId),
+  );
+  const stranded = lacking.reduce((sum, { count }) => sum + count, 0);
+  findings.push(
+    finding(
+      'password peppers',
+      stranded === 0,
+      stranded === 0
+        ? `${String(known.size)} pepper(s)`
+        : `${String(stranded)} ${stranded === 1 ? 'user needs' : 'users need'} one that is not there`,
+      'They cannot sign in. Put the old pepper back behind the new one: LATCHKEY_PASSWORD_PEPPERS=new,old',
     ),
   );
   return findings;

@@ -84,6 +84,13 @@ export const environmentSchema = z.object({
     unit: 'code points',
     description: 'the shortest password accepted (NIST SP 800-63B-4 section 3.1.1.2)',
   }),
+  LATCHKEY_PASSWORD_PEPPERS: key(
+    list.pipe(z.array(z.string().min(32, { error: 'each pepper needs at least 32 characters: openssl rand -base64 32' }))),
+    {
+      description: 'peppers of password hashes, separated by commas: the first is used, the rest are still accepted',
+      shownDefault: 'none',
+    },
+  ),
   LATCHKEY_ARGON2_MEMORY_KIB: key(count(7168, 4_194_304, 19_456), { unit: 'KiB', description: 'argon2id memory per hash' }),
   LATCHKEY_ARGON2_ITERATIONS: key(count(1, 20, 2), { description: 'argon2id passes' }),
   LATCHKEY_ARGON2_PARALLELISM: key(count(1, 16, 1), { description: 'argon2id lanes' }),
@@ -157,6 +164,8 @@ export interface Config {
   signingKeyLifetimeSeconds: number;
   tokenCacheEntries: number;
   passwordMinLength: number;
+  /** First entry active, the rest still accepted; empty: passwords are hashed without. */
+  passwordPeppers: readonly string[];
   argon2: { memoryKiB: number; iterations: number; parallelism: number; concurrency: number; queueLimit: number };
   addressLimitPerMinute: number;
   auditRetentionDays: number;
@@ -245,6 +254,7 @@ function toConfig(env: Environment): Config {
     signingKeyLifetimeSeconds: env.LATCHKEY_SIGNING_KEY_LIFETIME_SECONDS,
     tokenCacheEntries: env.LATCHKEY_TOKEN_CACHE_ENTRIES,
     passwordMinLength: env.LATCHKEY_PASSWORD_MIN_LENGTH,
+    passwordPeppers: env.LATCHKEY_PASSWORD_PEPPERS,
     argon2: {
       memoryKiB: env.LATCHKEY_ARGON2_MEMORY_KIB,
       iterations: env.LATCHKEY_ARGON2_ITERATIONS,

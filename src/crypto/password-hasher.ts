@@ -4,6 +4,7 @@ import argon2 from 'argon2';
 
 import type { Config } from '../config/config.js';
 import { AuthError } from '../errors.js';
+import { createPepper, pepperIdOf, withPepperId } from './pepper.js';
 import { createWorkQueue } from './work-queue.js';
 
 /** argon2id (RFC 9106) with PHC strings, a bounded number at a time. */
@@ -19,9 +20,11 @@ export interface PasswordHasher {
   /**
    * Whether the password is the hash's. Without a hash it does the same work and answers false, so that the time does
    * not tell whether a user exists.
+   *
+   * @throws {AuthError} SERVICE_UNAVAILABLE, after the same work, when the hash was made with a pepper that is not there: nothing is known then.
    */
   verify(hash: string | undefined, password: string): Promise<boolean>;
-  /** Whether the hash was made with other parameters than today's. */
+  /** Whether the hash was made with other parameters than today's, or another pepper. */
   needsRehash(hash: string): boolean;
   /** How many hashes wait for their turn. */
   readonly waiting: number;
@@ -30,9 +33,10 @@ export interface PasswordHasher {
 /**
  * Makes the hasher. Passwords come prepared: well-formed, in NFC, of bounded length (`accounts/password-policy.ts`).
  *
+ * @param peppers the first is used for new hashes, the rest are still accepted; none: hashes without a pepper, as those made before there was one.
  * @throws {AuthError} SERVICE_UNAVAILABLE from `hash` and `verify` when too many hashes wait already.
  */
-export async function createPasswordHasher(settings: Config['argon2']): Promise<PasswordHasher> {
+export async function createPasswordHasher(settings: Config['argon2'], peppers: readonly string[] = []): Promise<PasswordHasher> {
   const options = {
     type: argon2.argon2id,
     memoryCost: settings.memoryKiB,
@@ -46,19 +50,35 @@ export async function createPasswordHasher(settings: Config['argon2']): Promise<
     result ?? Promise.reject(new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'the queue for password hashes is full'));
   const queued = <T>(task: () => Promise<T>): Promise<T> => unlessFull(queue.run(task));
 
+  const ring = peppers.map(createPepper);
+  const [active] = ring;
+  const hash = async (password: string | Buffer): Promise<string> =>
+    active === undefined
+      ? argon2.hash(password, options)
+      : withPepperId(await argon2.hash(password, { ...options, secret: active.key }), active.id);
+
   // A hash of nothing anyone knows, at today's parameters.
-  const dummy = await argon2.hash(randomBytes(32), options);
+  const dummy = await hash(randomBytes(32));
 
   return {
     admit: (work) => unlessFull(doorkeeper.run(work)),
-    hash: (password) => queued(() => argon2.hash(password, options)),
-    verify: async (hash, password) => {
-      const matches = await queued(() => argon2.verify(hash ?? dummy, password));
-      return hash !== undefined && matches;
+    hash: (password) => queued(() => hash(password)),
+    verify: async (known, password) => {
+      const presented = known ?? dummy;
+      const id = pepperIdOf(presented);
+      const pepper = ring.find((candidate) => candidate.id === id);
+      const matches = await queued(() => argon2.verify(presented, password, pepper === undefined ? {} : { secret: pepper.key }));
+      if (id !== undefined && pepper === undefined) {
+        throw new AuthError(
+          { code: 'SERVICE_UNAVAILABLE' },
+          `a password hash needs the pepper ${id}, which LATCHKEY_PASSWORD_PEPPERS lacks`,
+        );
+      }
+      return known !== undefined && matches;
     },
     get waiting() {
       return queue.waiting;
     },
-    needsRehash: (hash) => !hash.startsWith('$argon2id$') || argon2.needsRehash(hash, options),
+    needsRehash: (known) => !known.startsWith('$argon2id$') || pepperIdOf(known) !== active?.id || argon2.needsRehash(known, options),
   };
 }

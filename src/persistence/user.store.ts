@@ -59,6 +59,8 @@ export interface UserStore {
   /** A page in the order of registration (ids are UUIDv7), and how many users there are. */
   page(first: number, afterId: string | undefined): Promise<{ users: UserRecord[]; hasMore: boolean; totalCount: number }>;
   count(): Promise<number>;
+  /** How many password hashes there are of each pepper, by the `keyid` of their PHC strings; null: without. Reads the whole table: for an operator. */
+  pepperUse(): Promise<{ pepperId: string | null; count: number }[]>;
   roles(): Promise<{ name: string; scopes: readonly string[] }[]>;
 }
 
@@ -208,6 +210,11 @@ export function createUserStore(db: Database, { revocationLifetimeSeconds }: { r
       }),
 
     count: () => db.read((em) => em.count(User)),
+
+    pepperUse: () =>
+      db.query<{ pepperId: string | null; count: number }>(
+        `SELECT substring(password_hash FROM ',keyid=([A-Za-z0-9+/]+)\\$') AS "pepperId", count(*)::int AS count FROM credential GROUP BY 1`,
+      ),
 
     roles: () =>
       db.read(async (em) => {

@@ -9,6 +9,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { recordingLog } from '../support/log.js';
 
 const SECRET = 'canary-server-secret-0123456789abcdef';
+const PEPPER = 'canary-server-pepper-0123456789abcdef';
 
 let testDatabase: TestDatabase;
 let database: Database;
@@ -22,6 +23,7 @@ beforeAll(async () => {
     LATCHKEY_METRICS_PORT: '0',
     LATCHKEY_REFRESH_GRACE_SECONDS: '0',
     LATCHKEY_SECRETS: SECRET,
+    LATCHKEY_PASSWORD_PEPPERS: PEPPER,
   };
   const config = testConfig(variables);
   database = await openDatabase(config, recorded.log);
@@ -52,7 +54,7 @@ async function dump(): Promise<string> {
 
 it('no password, token, header or variable that a client sends is in the log, the metrics or the database', async () => {
   const graphql = createClient(server.url);
-  const canaries: string[] = [];
+  const canaries: string[] = [PEPPER];
   const canary = (what: string) => {
     const text = `${what} canary ${canaries.length} of ours`;
     canaries.push(text);

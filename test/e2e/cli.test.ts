@@ -348,7 +348,7 @@ describe('latchkey doctor', () => {
     await latchkey('keys list');
     const findings = await json<Finding[]>('doctor');
     expect(findings.map(({ check, ok, advice }) => [check, ok, advice])).toEqual(
-      ['configuration', 'database', 'clock', 'migrations', 'signing keys'].map((check) => [check, true, '']),
+      ['configuration', 'database', 'clock', 'migrations', 'signing keys', 'password peppers'].map((check) => [check, true, '']),
     );
   });
 
@@ -370,6 +370,24 @@ describe('latchkey doctor', () => {
     expect(found).toMatchObject([
       { check: 'signing keys', advice: expect.stringContaining('put the old secret back behind the new one') as string },
     ]);
+  });
+
+  it('finds a pepper that was dropped, and says to put it back', async () => {
+    const environment: Variables = { ...variables, LATCHKEY_PASSWORD_PEPPERS: 'a-pepper-that-nobody-will-find-in-here' };
+    const pepper = newPerson().email;
+    await json(`users create ${pepper}`, { environment, stdin: `${PASSWORD}\n` });
+    expect((await json<Finding[]>('doctor', { environment })).find(({ check }) => check === 'password peppers')).toMatchObject({
+      ok: true,
+    });
+    expect(await faults(variables)).toEqual([
+      {
+        check: 'password peppers',
+        ok: false,
+        finding: '1 user needs one that is not there',
+        advice: 'They cannot sign in. Put the old pepper back behind the new one: LATCHKEY_PASSWORD_PEPPERS=new,old',
+      },
+    ]);
+    await query('DELETE FROM user_account WHERE email_key = $1', [pepper]);
   });
 
   it('finds migrations that are missing; every other command names the one that applies them, which does', async () => {

@@ -109,6 +109,61 @@ describe('a hash that needs to be made again', () => {
   });
 });
 
+describe('a pepper', () => {
+  const OLD = 'the pepper of all the years before this one';
+  const NEW = 'the pepper of this year and the years to come';
+  const peppered = (...peppers: string[]) => createPasswordHasher(CHEAP, peppers);
+
+  it('is needed to verify: whoever has the hash alone cannot guess at the password', async () => {
+    const hash = await (await peppered(NEW)).hash(PASSWORD);
+    expect(await argon2.verify(hash, PASSWORD)).toBe(false);
+    expect(await (await peppered(NEW)).verify(hash, PASSWORD)).toBe(true);
+    expect(await (await peppered(NEW)).verify(hash, `${PASSWORD}.`)).toBe(false);
+  });
+
+  it('is named in the PHC string by a key id, which holds nothing of it', async () => {
+    const [one, other] = [await (await peppered(NEW)).hash(PASSWORD), await (await peppered(OLD)).hash(PASSWORD)];
+    const keyIdOf = (hash: string) => /^\$argon2id\$v=19\$m=1024,t=1,p=1,keyid=([A-Za-z0-9+/]{8})\$/.exec(hash)?.[1];
+    expect(keyIdOf(one)).toEqual(expect.any(String));
+    expect(keyIdOf(one)).not.toBe(keyIdOf(other));
+    expect(Buffer.from(NEW).includes(Buffer.from(keyIdOf(one)!, 'base64'))).toBe(false);
+  });
+
+  it('can be replaced: what was hashed with the one before, or with none, verifies and is made again', async () => {
+    const both = await peppered(NEW, OLD);
+    for (const before of [hasher, await peppered(OLD)]) {
+      const hash = await before.hash(PASSWORD);
+      expect(await both.verify(hash, PASSWORD)).toBe(true);
+      expect(await both.verify(hash, 'wrong')).toBe(false);
+      expect(both.needsRehash(hash)).toBe(true);
+    }
+    const fresh = await both.hash(PASSWORD);
+    expect(both.needsRehash(fresh)).toBe(false);
+    expect(await (await peppered(NEW)).verify(fresh, PASSWORD)).toBe(true);
+  });
+
+  it('that is not there gives no verdict, after the same work', async () => {
+    const hash = await (await peppered(OLD)).hash(PASSWORD);
+    const verify = vi.spyOn(argon2, 'verify');
+    for (const without of [hasher, await peppered(NEW)]) {
+      await expect(without.verify(hash, PASSWORD)).rejects.toMatchObject({
+        fault: { code: 'SERVICE_UNAVAILABLE' },
+        detail: expect.stringContaining('LATCHKEY_PASSWORD_PEPPERS') as string,
+      });
+    }
+    expect(verify).toHaveBeenCalledTimes(2);
+  });
+
+  it('is in the hash of nobody too: the same work for who does not exist', async () => {
+    const own = await peppered(NEW);
+    const verify = vi.spyOn(argon2, 'verify');
+    await own.verify(await own.hash(PASSWORD), 'wrong');
+    await own.verify(undefined, 'wrong');
+    const [known, nobody] = verify.mock.calls.map(([hash, , options]) => [hash.split('$').slice(0, 4), options]);
+    expect(nobody).toEqual(known);
+  });
+});
+
 describe('a storm of passwords', () => {
   /** argon2 that ends when the test says so. */
   function holdArgon2() {
