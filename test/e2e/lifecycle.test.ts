@@ -79,6 +79,8 @@ describe('a server in development', () => {
     expect(await second.ended).toBe(1);
     expect(second.output).toContain(`Another process uses the data folder ${dataDir}.`);
     expect(second.output).toMatch(/LATCHKEY_DATA_DIR=.*DATABASE_URL=/);
+    // What the operator can mend needs no stack.
+    expect(second.output).not.toMatch(/^\s+at /m);
     await first.call.answer('login', { input: first.user });
   });
 
@@ -237,6 +239,7 @@ describe('production', () => {
     const child = start({ ...variables, LATCHKEY_DATA_DIR: join(folder, 'unmigrated') });
     expect(await child.ended).toBe(1);
     expect(child.output).toContain('latchkey migrate');
+    expect(child.output).not.toMatch(/^\s+at /m);
   });
 });
 
