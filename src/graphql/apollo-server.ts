@@ -1,7 +1,7 @@
-import { ApolloServer, type ApolloServerPlugin, type GraphQLRequestContextWillSendResponse } from '@apollo/server';
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerPluginCacheControlDisabled, ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import { unwrapResolverError } from '@apollo/server/errors';
-import type { GraphQLSchema } from 'graphql';
+import type { GraphQLError, GraphQLFormattedError, GraphQLSchema } from 'graphql';
 
 import { AuthError } from '../errors.js';
 import type { Logger } from '../log.js';
@@ -40,54 +40,37 @@ export function createApolloServer({ schema, introspection, metrics, operationNa
       ApolloServerPluginLandingPageDisabled(),
       // It wraps every resolver to say how long an answer may be kept, and none may be kept at all.
       ApolloServerPluginCacheControlDisabled(),
-      reportErrors(log),
-      countRequests(metrics, operationNames),
-      challengeBearer,
+      observeRequests({ metrics, operationNames, log }),
     ],
   });
 }
 
-/** Writes what a client is not told, and gives the client the request id that leads to it. */
-function reportErrors(log: Logger): ApolloServerPlugin<LatchkeyContext> {
-  return {
-    requestDidStart: () =>
-      Promise.resolve({
-        didEncounterErrors({ errors, contextValue: { requestId }, operationName }) {
-          for (const error of errors) {
-            const cause = unwrapResolverError(error);
-            if (cause instanceof AuthError) {
-              const level = cause.fault.code === 'SERVICE_UNAVAILABLE' ? 'warn' : 'debug';
-              log[level]({ requestId, code: cause.fault.code, detail: cause.detail, err: cause.cause }, 'a request was refused');
-            } else if (isMasked(formatError(error.toJSON(), error))) {
-              log.error({ requestId, operationName, path: error.path, err: cause }, 'a request failed');
-            }
-          }
-          return Promise.resolve();
-        },
-        willSendResponse({ response, contextValue: { requestId } }) {
-          for (const error of singleResultErrors(response)) {
-            if (isMasked(error)) Object.assign(error, { extensions: { ...error.extensions, requestId } });
-          }
-          return Promise.resolve();
-        },
-      }),
-  };
-}
-
-/** Counts requests and their time, by known names alone: what a client calls its operation is its own affair. */
-function countRequests(
-  { requests, requestSeconds }: ApolloOptions['metrics'],
-  names: ReadonlySet<string>,
-): ApolloServerPlugin<LatchkeyContext> {
+/** Sees each request begin and end. One plugin for all of it: Apollo asks every one of them at every step of a request. */
+function observeRequests({
+  metrics: { requests, requestSeconds },
+  operationNames,
+  log,
+}: Pick<ApolloOptions, 'metrics' | 'operationNames' | 'log'>): ApolloServerPlugin<LatchkeyContext> {
   return {
     requestDidStart() {
       const stop = requestSeconds.startTimer();
       return Promise.resolve({
-        willSendResponse({ response, operationName }) {
-          const operation = operationName != null && names.has(operationName) ? operationName : 'other';
-          const code = singleResultErrors(response)[0]?.extensions?.['code'];
+        didEncounterErrors({ errors, contextValue: { requestId }, operationName }) {
+          for (const error of errors) logError(log, error, { requestId, operationName });
+          return Promise.resolve();
+        },
+        willSendResponse({ response: { body, http }, contextValue: { requestId }, operationName }) {
+          const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
+          // By known names alone: what a client calls its operation is its own affair.
+          const operation = operationName != null && operationNames.has(operationName) ? operationName : 'other';
+          const code = errors[0]?.extensions?.['code'];
           requests.inc({ operation, outcome: typeof code === 'string' ? code : 'ok' });
           stop({ operation });
+          for (const error of errors) {
+            if (isMasked(error)) Object.assign(error, { extensions: { ...error.extensions, requestId } });
+          }
+          const challenge = bearerChallenge(errors);
+          if (challenge !== undefined) http.headers.set('www-authenticate', challenge);
           return Promise.resolve();
         },
       });
@@ -95,21 +78,21 @@ function countRequests(
   };
 }
 
-/** Challenges a client whose token was missing or not good (RFC 6750 section 3): in a header, for GraphQL answers 200. */
-const challengeBearer: ApolloServerPlugin<LatchkeyContext> = {
-  requestDidStart: () =>
-    Promise.resolve({
-      willSendResponse({ response }) {
-        const refusal = singleResultErrors(response).find((error) => error.extensions?.['code'] === 'UNAUTHENTICATED');
-        if (refusal !== undefined) {
-          const isMissing = refusal.extensions?.['reason'] === 'TOKEN_MISSING';
-          response.http.headers.set('www-authenticate', isMissing ? 'Bearer' : 'Bearer error="invalid_token"');
-        }
-        return Promise.resolve();
-      },
-    }),
-};
+/** Writes what a client is not told; the request id leads to it. */
+function logError(log: Logger, error: GraphQLError, request: { requestId: string; operationName: string | null | undefined }): void {
+  const cause = unwrapResolverError(error);
+  const { requestId, operationName } = request;
+  if (cause instanceof AuthError) {
+    const level = cause.fault.code === 'SERVICE_UNAVAILABLE' ? 'warn' : 'debug';
+    log[level]({ requestId, code: cause.fault.code, detail: cause.detail, err: cause.cause }, 'a request was refused');
+  } else if (isMasked(formatError(error.toJSON(), error))) {
+    log.error({ requestId, operationName, path: error.path, err: cause }, 'a request failed');
+  }
+}
 
-function singleResultErrors({ body }: GraphQLRequestContextWillSendResponse<LatchkeyContext>['response']) {
-  return body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
+/** Challenges a client whose token was missing or not good (RFC 6750 section 3): in a header, for GraphQL answers 200. */
+function bearerChallenge(errors: readonly GraphQLFormattedError[]): string | undefined {
+  const refusal = errors.find((error) => error.extensions?.['code'] === 'UNAUTHENTICATED');
+  if (refusal === undefined) return undefined;
+  return refusal.extensions?.['reason'] === 'TOKEN_MISSING' ? 'Bearer' : 'Bearer error="invalid_token"';
 }

@@ -1,12 +1,12 @@
 import { isIP } from 'node:net';
 
-import type { ApolloServer } from '@apollo/server';
+import { HeaderMap, type ApolloServer } from '@apollo/server';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 
 import type { BuildContext, LatchkeyContext } from '../graphql/context.js';
-import { parseBearer } from '../tokens/bearer.js';
+import { parseBearer, type BearerCredentials } from '../tokens/bearer.js';
 import { sendHttpError } from './http-error.js';
 
 /** JSON in UTF-8 and nothing that a browser sends without asking first (CSRF). No white space but where RFC 9110 section 8.3.1 allows it. */
@@ -14,6 +14,16 @@ const JSON_CONTENT_TYPE = /^application\/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?
 
 /** An Accept header that one of our two media types meets. Apollo would find out when the operation has run. */
 const ACCEPTABLE = /(?:^|[\s,])(?:\*\/\*|application\/(?:\*|json|graphql-response\+json))(?=$|[\s;,])/i;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the Authorization header holds, once it was looked at. */
+    credentials: BearerCredentials | undefined;
+  }
+}
+
+/** Accepts nothing in parts: of a request without an Accept header Apollo asks anew each time which kind of parts it would like. */
+const WHOLE_ANSWER = { method: 'POST', headers: new HeaderMap([['accept', '']]), search: '', body: undefined };
 
 interface GraphqlRouteOptions {
   apollo: ApolloServer<LatchkeyContext>;
@@ -23,6 +33,7 @@ interface GraphqlRouteOptions {
 /** POST /graphql (GraphQL over HTTP). Nothing else: no GET, no token in the URL, nothing cached. */
 export function graphqlRoute({ apollo, buildContext }: GraphqlRouteOptions): FastifyPluginCallback {
   return (app, _options, done) => {
+    app.decorateRequest('credentials', undefined);
     app.addHook('onRequest', async (request, reply) => {
       void reply.header('cache-control', 'no-store');
       if (request.method !== 'POST') {
@@ -39,7 +50,8 @@ export function graphqlRoute({ apollo, buildContext }: GraphqlRouteOptions): Fas
         void reply.header('www-authenticate', 'Bearer error="invalid_request"');
         return sendHttpError(reply, 400, 'Send the access token in the Authorization header, never in the address.');
       }
-      if (credentialsOf(request).kind === 'malformed') {
+      request.credentials = credentialsOf(request);
+      if (request.credentials.kind === 'malformed') {
         void reply.header('www-authenticate', 'Bearer error="invalid_request"');
         return sendHttpError(reply, 400, 'Send one Authorization header, as "Bearer <access token>".');
       }
@@ -47,7 +59,7 @@ export function graphqlRoute({ apollo, buildContext }: GraphqlRouteOptions): Fas
     });
     const contextOf = async (request: FastifyRequest) => {
       const context = await buildContext({
-        credentials: credentialsOf(request),
+        credentials: request.credentials ?? { kind: 'none' },
         client: { ipAddress: clientAddress(request.ip), userAgent: userAgentOf(request) },
         requestId: request.id,
       });
@@ -72,7 +84,10 @@ export function graphqlRoute({ apollo, buildContext }: GraphqlRouteOptions): Fas
         if (reply.statusCode === 200 && typeof chosen === 'string') negotiated.set(accept, chosen);
         return answer;
       }
-      const { http, body } = await apollo.executeOperation(operation, { contextValue: await contextOf(request) });
+      const { http, body } = await apollo.executeOperation(
+        { ...operation, http: WHOLE_ANSWER },
+        { contextValue: await contextOf(request) },
+      );
       if (body.kind !== 'single') throw new Error('Nothing here is delivered incrementally.');
       const { errors, data, extensions } = body.singleResult;
       for (const [name, value] of http.headers) void reply.header(name, value);
