@@ -56,6 +56,15 @@ const sideways = rows.flatMap((row) =>
 /** Packages as they resolve, and as they are written when nothing could be resolved. */
 const packages = (...names) => `(^|/)node_modules/(${names.join('|')})(/|$)|^(${names.join('|')})(/|$)`;
 
+/** What any file of the client kit may import. */
+const inClient = '^client/src/|^(node:)?[a-z_]+(/promises)?$';
+
+/** The files of the client kit that are for one library, with the optional peers that they are for. */
+const integrations = [
+  { path: '^client/src/integrations/apollo\\.ts$', peers: ['@apollo/client', 'rxjs'] },
+  { path: '^client/src/integrations/urql\\.ts$', peers: ['@urql/core', 'wonka'] },
+];
+
 module.exports = {
   forbidden: [
     ...upward,
@@ -124,9 +133,16 @@ module.exports = {
       name: 'client-stands-alone',
       severity: 'error',
       comment: 'The client kit is a package of its own: it needs nothing of the server, and no package when it runs.',
-      from: { path: '^client/src/' },
-      to: { pathNot: '^client/src/|^(node:)?[a-z_]+(/promises)?$' },
+      from: { path: '^client/src/', pathNot: anyOf(integrations) },
+      to: { pathNot: inClient },
     },
+    ...integrations.map(({ path, peers }) => ({
+      name: 'client-integration-knows-its-own-library',
+      severity: 'error',
+      comment: 'Who imports an integration has its library, and need not have any other.',
+      from: { path },
+      to: { pathNot: `${inClient}|${packages(...peers)}` },
+    })),
     {
       name: 'client-core-without-platform',
       severity: 'error',

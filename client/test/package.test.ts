@@ -7,9 +7,11 @@ import { promisify } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import ts from 'typescript';
 import { build } from 'vite';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { newPerson } from '../../test/support/calls.js';
+import { codeBlocks, section } from '../../test/support/readme.js';
 import { startTestServer } from '../../test/support/server.js';
 import type * as Client from '../src/index.js';
 import { ENDPOINT, type Program } from './support/device.js';
@@ -132,4 +134,70 @@ describe('processes of one device', () => {
       await rm(folder, { recursive: true, force: true });
     }
   });
+});
+
+describe('the examples of README', () => {
+  interface Example {
+    library: string;
+    text: string;
+  }
+  let examples: Example[];
+
+  beforeAll(async () => {
+    const readme = await readFile(join(root, 'README.md'), 'utf8');
+    examples = codeBlocks(section(readme, '## In your GraphQL library')).map(({ text }) => ({
+      library: /from '(?!@latchkey\/client\/operations)([^']+)'/.exec(text)?.[1] ?? '',
+      text,
+    }));
+  });
+
+  it('are one for each library', () => {
+    expect(examples.map(({ library }) => library)).toEqual([
+      'graphql-request',
+      '@apollo/client',
+      '@urql/core',
+      '@latchkey/client/request',
+      'graphql-ws',
+    ]);
+  });
+
+  it('are right for the compiler, with the types that are shipped', async () => {
+    const given = `import type { Auth } from '@latchkey/client';\ndeclare const auth: Auth;\ndeclare const endpoint: string;\n`;
+    const shown = new Map(examples.map(({ text }, index) => [join(root, `test/example-${index}.ts`), given + text]));
+    const { config } = ts.readConfigFile(join(root, '../tsconfig.json'), ts.sys.readFile) as { config: unknown };
+    const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+    const host = ts.createCompilerHost(options);
+    const { fileExists, readFile: readFromDisk } = host;
+    host.fileExists = (path) => shown.has(path) || fileExists(path);
+    host.readFile = (path) => shown.get(path) ?? readFromDisk(path);
+    const program = ts.createProgram([...shown.keys()], options, host);
+    const faults = ts.getPreEmitDiagnostics(program).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
+    expect(faults).toEqual([]);
+  }, 60_000);
+
+  it('run, and answer who is signed in', async () => {
+    const server = await startTestServer();
+    const given = `
+      import { createAuth } from '@latchkey/client';
+      import { memoryStorage } from '@latchkey/client/memory';
+      const [endpoint, person] = process.argv.slice(1);
+      const auth = createAuth({ endpoint, storage: memoryStorage() });
+      await auth.register(JSON.parse(person));
+    `;
+    try {
+      for (const { library, text } of examples) {
+        const person = newPerson();
+        const script = `${given}\n${ts.transpile(text, { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext })}`;
+        const shows = library === 'graphql-ws' ? 'console.log(typeof client.subscribe)' : 'console.log(data.viewer.email)';
+        const { stdout } = await run(
+          process.execPath,
+          ['--input-type=module', '--eval', `${script}\n${shows}`, `${server.url}/graphql`, JSON.stringify(person)],
+          { cwd: root },
+        );
+        expect(stdout.trim(), library).toBe(library === 'graphql-ws' ? 'function' : person.email);
+      }
+    } finally {
+      await server.close();
+    }
+  }, 60_000);
 });

@@ -46,7 +46,7 @@ async function readRefusal(response: Response): Promise<Refusal | undefined> {
 }
 
 /** Whether some of the root fields were answered. */
-function isPartial(answer: Refusal | undefined): boolean {
+export function isPartial(answer: Refusal | undefined): boolean {
   return isJsonObject(answer?.data) && Object.values(answer.data).some((value) => value !== null);
 }
 

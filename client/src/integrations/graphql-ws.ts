@@ -1,0 +1,68 @@
+import type { Auth } from '../auth.js';
+import type { AuthState } from '../core/state.js';
+
+/** The part of graphql-ws's `ClientOptions` that is about who connects. */
+export interface ConnectionOptions {
+  readonly connectionParams: () => Promise<{ authorization: string } | undefined>;
+  readonly on: {
+    readonly connecting: (isRetry: boolean) => void;
+    readonly opened: (socket: unknown) => void;
+    readonly closed: (event: unknown) => void;
+  };
+}
+
+/** Close codes of graphql-transport-ws. Its client gives up after the first, and connects again after the second. */
+const UNAUTHORIZED = 4401;
+const FORBIDDEN = 4403;
+
+/**
+ * Options for graphql-ws's `createClient`, so that a socket is its session's: `createClient({ url, ...createConnectionOptions(auth) })`. Each client
+ * needs options of its own.
+ *
+ * The access token is sent as `authorization` in the connection's parameters, as it is in HTTP's header; nobody signed in, no parameters. A new one is
+ * fetched for each connection, and one that the server has closed a socket for (4401, 4403) is not sent again. When the session ends, or another
+ * begins, the socket is closed with 4401: graphql-ws gives up on its subscriptions, and nothing of one user goes on as another.
+ *
+ * While no access token can be had, the attempt to connect fails with an `OfflineError`, which graphql-ws tries again. Listeners of your own go to
+ * the client: `client.on('connected', …)`.
+ */
+export function createConnectionOptions(auth: Auth): ConnectionOptions {
+  /** The session that the subscriptions of the socket belong to. */
+  let owner: string | undefined;
+  let sent: string | undefined;
+  let stopFollowing = (): void => undefined;
+
+  const isOwners = (state: AuthState): boolean => owner === undefined || owner === sessionIdOf(state);
+
+  return {
+    async connectionParams() {
+      await auth.ready;
+      owner ??= sessionIdOf(auth.state);
+      sent = await auth.accessToken();
+      if (!isOwners(auth.state)) throw new Error('The session that these subscriptions belong to is over.');
+      owner ??= sessionIdOf(auth.state);
+      return sent === undefined ? undefined : { authorization: `Bearer ${sent}` };
+    },
+    on: {
+      connecting(isRetry) {
+        if (!isRetry) owner = undefined;
+      },
+      opened(socket) {
+        stopFollowing = auth.subscribe((state) => {
+          if (!isOwners(state)) (socket as WebSocket).close(UNAUTHORIZED, 'Signed out');
+        });
+      },
+      closed(event) {
+        stopFollowing();
+        const { code } = event as CloseEvent;
+        if (code !== UNAUTHORIZED && code !== FORBIDDEN) return;
+        // Offline is no news here: the next attempt to connect finds it out.
+        void auth.recover([{ extensions: { code: 'UNAUTHENTICATED' } }], sent).catch(() => undefined);
+      },
+    },
+  };
+}
+
+function sessionIdOf(state: AuthState): string | undefined {
+  return 'session' in state ? state.session?.id : undefined;
+}
