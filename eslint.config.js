@@ -161,7 +161,9 @@ export default defineConfig(
     name: 'latchkey/plain-javascript',
     files: ['**/*.js', '**/*.mjs', '**/*.cjs'],
     languageOptions: {
-      globals: { console: 'readonly', fetch: 'readonly', performance: 'readonly', setTimeout: 'readonly', URL: 'readonly' },
+      globals: Object.fromEntries(
+        ['clearTimeout', 'console', 'fetch', 'Headers', 'performance', 'setTimeout', 'URL'].map((name) => [name, 'readonly']),
+      ),
     },
   },
   {

@@ -12,7 +12,13 @@ import type { RotationVerdict } from '../../src/sessions/rotation.js';
 import { codeBlocks, operations, readme, section, security, tableRows } from '../support/readme.js';
 
 const root = new URL('../../', import.meta.url);
-const documents = { 'README.md': readme, 'docs/security.md': security, 'docs/operations.md': operations };
+const guides = ['client/README.md', ...readdirSync(new URL('docs/clients', root)).map((name) => `docs/clients/${name}`)];
+const documents = {
+  'README.md': readme,
+  'docs/security.md': security,
+  'docs/operations.md': operations,
+  ...Object.fromEntries(guides.map((path) => [path, readFileSync(new URL(path, root), 'utf8')])),
+};
 const all = Object.values(documents).join('\n');
 
 const plain = (cell = '') => cell.replaceAll('`', '');

@@ -1,11 +1,14 @@
 import type { TokenStorage } from './token-storage.js';
 
-/** What is used of the module `react-native-keychain`: `import * as Keychain from 'react-native-keychain'`. */
-export interface ReactNativeKeychain {
+/**
+ * What is used of the module `react-native-keychain`: `import * as Keychain from 'react-native-keychain'`. `Accessible` is its enum of that name, which
+ * takes no other string.
+ */
+export interface ReactNativeKeychain<Accessible extends string = string> {
   getGenericPassword(options: { service?: string }): Promise<false | { password: string }>;
-  setGenericPassword(username: string, password: string, options: { service?: string; accessible?: string }): Promise<unknown>;
+  setGenericPassword(username: string, password: string, options: { service?: string; accessible?: Accessible }): Promise<unknown>;
   resetGenericPassword(options: { service?: string }): Promise<boolean>;
-  readonly ACCESSIBLE: { readonly AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY: string };
+  readonly ACCESSIBLE: { readonly AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY: Accessible };
 }
 
 const USERNAME = 'latchkey';
@@ -17,8 +20,8 @@ const USERNAME = 'latchkey';
  * the next time. Not in backups, and not on another device. On iOS, what is in the keychain outlives the app: whoever installs it again is
  * still signed in, unless it calls `logout` on its first start.
  */
-export function reactNativeKeychainStorage(
-  keychain: ReactNativeKeychain,
+export function reactNativeKeychainStorage<Accessible extends string>(
+  keychain: ReactNativeKeychain<Accessible>,
   { service = 'latchkey' }: { readonly service?: string | undefined } = {},
 ): TokenStorage {
   const accessible = keychain.ACCESSIBLE.AFTER_FIRST_UNLOCK_THIS_DEVICE_ONLY;
