@@ -154,8 +154,16 @@ module.exports = {
       name: 'nobody-imports-the-client',
       severity: 'error',
       comment: 'The server does not know its clients.',
-      from: { pathNot: '^client/' },
+      from: { pathNot: '^(client|examples)/' },
       to: { path: '^client/' },
+    },
+    {
+      name: 'examples-stand-alone',
+      severity: 'error',
+      comment:
+        'An example can be copied out of here: it has its own files, the client kit as it is published, and what its package.json names.',
+      from: { path: '^examples/([^/]+)/' },
+      to: { pathNot: '^examples/$1/|^client/dist/|node_modules/', dependencyTypesNot: ['core'] },
     },
     {
       name: 'no-circular',
@@ -193,7 +201,9 @@ module.exports = {
     },
   ],
   options: {
-    doNotFollow: { path: 'node_modules' },
+    // Made by the code generator.
+    exclude: { path: '^examples/codegen/src/gql/' },
+    doNotFollow: { path: 'node_modules|^client/dist/' },
     // A workspace may use what the root's package.json has.
     combinedDependencies: true,
     tsConfig: { fileName: 'tsconfig.json' },

@@ -37,7 +37,7 @@ const suppressionReason = {
 };
 
 export default defineConfig(
-  globalIgnores(['**/dist/', 'coverage/', '.latchkey/']),
+  globalIgnores(['**/dist/', 'coverage/', '.latchkey/', 'examples/codegen/src/gql/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error', reportUnusedInlineConfigs: 'error' } },
 
   {

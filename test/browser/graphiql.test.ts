@@ -1,10 +1,9 @@
-import { access } from 'node:fs/promises';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { launchChromium } from '../support/chromium.js';
 import { operation } from '../support/client.js';
 import { startTestServer, type TestServer } from '../support/server.js';
 
-const CHROMIUM_PATH = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
 const SCREENSHOT_PATH = process.env['LATCHKEY_SCREENSHOT'];
 
 const EMAIL = 'ada@example.com';
@@ -115,26 +114,6 @@ describe('GraphiQL', () => {
     await runOperation(`"email": "${EMAIL}"`);
   });
 });
-
-async function launchChromium(): Promise<Browser> {
-  try {
-    await access(CHROMIUM_PATH);
-  } catch {
-    throw new Error(`These tests drive Chromium, and ${CHROMIUM_PATH} is missing: apt-get install chromium, or set CHROMIUM_PATH.`);
-  }
-  return chromium.launch({
-    executablePath: CHROMIUM_PATH,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-}
 
 function text(exactly: string) {
   return page.getByText(exactly, { exact: true });
