@@ -13,18 +13,19 @@ import { createAuditStore, type AuditStore } from './persistence/audit.store.js'
 import type { Database } from './persistence/database.js';
 import { createHousekeepingStore } from './persistence/housekeeping.store.js';
 import { createRevocationStore, type RevocationEntry, type RevocationStore } from './persistence/revocation.store.js';
-import { createSessionStore, type SessionStore } from './persistence/session.store.js';
+import { createSessionStore, type Ending, type SessionStore } from './persistence/session.store.js';
 import { createSigningKeyStore } from './persistence/signing-key.store.js';
 import { createThrottleStore } from './persistence/throttle.store.js';
 import { createUserStore, type UserStore } from './persistence/user.store.js';
 import { createSessionActivity, type SessionActivity } from './sessions/activity.js';
+import { logEndings } from './sessions/endings-log.js';
 import { createHousekeeping, type Housekeeping } from './sessions/housekeeping.js';
 import { createRevocationFeed, type RevocationFeed } from './sessions/revocation-feed.js';
 import { createSessions, type Sessions } from './sessions/sessions.js';
 import { createAccessTokens, type AccessTokens } from './tokens/access-token.js';
 
 /** A revocation outlives the last access token that it concerns by so long, beside the clock tolerance. */
-const REVOCATION_MARGIN_SECONDS = 30;
+const REVOCATION_SLACK_SECONDS = 30;
 const KEY_MAINTENANCE_INTERVAL_MS = 60_000;
 
 /** Everything that Latchkey does, without HTTP and GraphQL: what the server and the command line share. */
@@ -42,7 +43,7 @@ export interface Core {
   /** Keeps the signing keys young, and loads them again when they have changed. */
   keyMaintenance: Periodic;
   /** Makes what was revoked hold here at once, and elsewhere within about a second. */
-  announce: (entries: readonly RevocationEntry[]) => void;
+  announce: (entries: readonly RevocationEntry[], ending?: Ending) => void;
 }
 
 interface CoreOptions {
@@ -57,7 +58,7 @@ interface CoreOptions {
 /** Makes and wires the domain; nothing runs yet but the timer of `keyMaintenance`. */
 export async function createCore({ config, clock, log, database, reservedDatabase }: CoreOptions): Promise<Core> {
   const secrets = createSecretRing(config.secrets);
-  const revocationLifetimeSeconds = config.accessTokenLifetimeSeconds + config.clockToleranceSeconds + REVOCATION_MARGIN_SECONDS;
+  const revocationLifetimeSeconds = config.accessTokenLifetimeSeconds + config.clockToleranceSeconds + REVOCATION_SLACK_SECONDS;
   const stores = {
     users: createUserStore(database, { revocationLifetimeSeconds }),
     sessions: createSessionStore(database, { revocationLifetimeSeconds }),
@@ -90,7 +91,8 @@ export async function createCore({ config, clock, log, database, reservedDatabas
   });
 
   const revocations = createRevocationFeed({ store: stores.revocations, clock, log, onKeysChanged: () => void keyMaintenance.runNow() });
-  const announce = (entries: readonly RevocationEntry[]) => {
+  const announce = (entries: readonly RevocationEntry[], ending?: Ending) => {
+    if (ending !== undefined) logEndings(log, entries, ending);
     for (const { kind } of entries) metrics.revocations.inc({ kind });
     revocations.announce(entries);
   };

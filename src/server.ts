@@ -16,7 +16,7 @@ import { wellKnownRoutes } from './http/well-known.js';
 import { createLogger, type Logger } from './log.js';
 import { repeat } from './periodic.js';
 import { openDatabase, requireMigrated, type Database } from './persistence/database.js';
-import { REVOCATION_CHANNEL } from './persistence/revocation.store.js';
+import { INCARNATION, REVOCATION_CHANNEL } from './persistence/revocation.store.js';
 
 const GRAPHIQL_ASSETS = fileURLToPath(new URL('../dist/graphiql', import.meta.url));
 /** For polling revocations, for listening, and for looking up a session when the feed is stale. */
@@ -110,15 +110,15 @@ async function serve({ config, log, database, core, work, resolvers, closeDataba
   });
 
   let isDraining = false;
-  const readiness = async () => ({
-    database: await database.query('SELECT 1').then(
-      () => true,
-      () => false,
-    ),
-    keys: keys.isLoaded,
-    revocations: revocations.isLoaded,
-    serving: !isDraining,
-  });
+  const readiness = async () => {
+    const [server] = await database.query<{ incarnation: string }>(`SELECT ${INCARNATION} AS incarnation`).catch(() => []);
+    return {
+      database: server !== undefined,
+      keys: keys.isLoaded,
+      revocations: revocations.isLoadedFrom(server?.incarnation),
+      serving: !isDraining,
+    };
+  };
 
   const app = await createHttpApp({ settings: config, log });
   await app.register(graphqlRoute({ apollo, buildContext }));

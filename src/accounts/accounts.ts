@@ -7,6 +7,7 @@ import type { Metrics } from '../metrics.js';
 import type { Actor, AuditStore } from '../persistence/audit.store.js';
 import type { ClientAddress } from '../persistence/client-address.js';
 import type { RevocationEntry } from '../persistence/revocation.store.js';
+import type { Ending } from '../persistence/session.store.js';
 import type { Change, UserCredential, UserStore } from '../persistence/user.store.js';
 import { emailKey, parseEmail } from './email.js';
 import type { LoginThrottle } from './login-throttle.js';
@@ -77,7 +78,7 @@ interface AccountsOptions {
   throttle: LoginThrottle;
   audit: Pick<AuditStore, 'record'>;
   /** Makes what was revoked hold here at once, and elsewhere within about a second. */
-  announce: (entries: readonly RevocationEntry[]) => void;
+  announce: (entries: readonly RevocationEntry[], ending?: Ending) => void;
   metrics: Pick<Metrics, 'logins'>;
 }
 
@@ -118,9 +119,9 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
     throw new AuthError({ code: 'INVALID_CREDENTIALS' }, reason);
   };
 
-  const carryOut = (change: Change): void => {
+  const carryOut = (change: Change, ending?: Ending): void => {
     if (change === undefined) throw noSuchUser();
-    announce(change);
+    announce(change, ending);
   };
 
   return {
@@ -164,13 +165,14 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
         return users.changePassword(userId, hashes, keepOtherSessions ? undefined : { except: sessionId }, { ...caller, userId });
       });
       if (change === undefined) throw new AuthError({ code: 'INVALID_CREDENTIALS' }, 'the password was changed meanwhile');
-      announce(change);
+      announce(change, { reason: 'PASSWORD_CHANGED', except: sessionId });
     },
 
     async resetPassword(userId, newPassword, actor) {
       const next = await parseNewPassword(userId, newPassword);
       if ('rule' in next) throw refuse([next]);
-      carryOut(await users.resetPassword(userId, await hasher.hash(next.password), actor));
+      const change = await users.resetPassword(userId, await hasher.hash(next.password), actor);
+      carryOut(change, { reason: 'PASSWORD_CHANGED', except: null });
       await throttle.clear(userId);
     },
 
@@ -188,7 +190,8 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
     },
 
     async setDisabled(userId, disabled, actor) {
-      carryOut(isUuid(userId) ? await users.setDisabled(userId, disabled, actor) : undefined);
+      const change = isUuid(userId) ? await users.setDisabled(userId, disabled, actor) : undefined;
+      carryOut(change, disabled ? { reason: 'USER_DISABLED', except: null } : undefined);
     },
   };
 

@@ -1,5 +1,5 @@
 import type { Database } from './database.js';
-import { REVOCATION_MARGIN } from './revocation.store.js';
+import { REVOCATION_MARGIN_SECONDS } from './revocation.store.js';
 
 /** "latchkey" cut to fit, and one: who holds this advisory lock tidies up. */
 const HOUSEKEEPING_LOCK = 0x6c61746369;
@@ -36,7 +36,7 @@ export function createHousekeepingStore(db: Database): HousekeepingStore {
 
   return {
     batchSize: BATCH,
-    removeRevocations: () => remove('revocation', 'id', `expires_at < now() - ${REVOCATION_MARGIN}`),
+    removeRevocations: () => remove('revocation', 'id', `expires_at < now() - make_interval(secs => ${REVOCATION_MARGIN_SECONDS})`),
     // The failures in a row of an account that there is are never forgotten. What only stands for one goes after a year, or anyone could fill the
     // table for ever; a device's count after a month.
     removeThrottles: () =>

@@ -32,12 +32,15 @@ export interface RevocationPoll {
 }
 
 export interface RevocationStore {
-  /** The live entries that a transaction from `cursor` on wrote; all of them from '0'. */
+  /** The live entries that a transaction from `cursor` on wrote; all of them from `BEGINNING`. */
   poll(cursor: string): Promise<RevocationPoll>;
   /** Whether a session lives, its user's security version, and the entries that concern everyone: for when the feed is not to be trusted. */
   sessionState(sessionId: string): Promise<SessionState | undefined>;
-  /** Ends everyone's access tokens issued until now. */
-  revokeGlobally(actor: Actor): Promise<RevocationEntry[]>;
+  /**
+   * Ends everyone's access tokens issued until now, by the database's clock, which dates them. No entries: it is more than a minute off the
+   * caller's, in seconds since the epoch. Then one is wrong, and nobody knows what was issued until now.
+   */
+  revokeGlobally(callersNow: number, actor: Actor): Promise<RevocationEntry[]>;
   /** Makes every replica load the signing keys again. */
   announceKeys(): Promise<RevocationEntry[]>;
   /** Hints to the other replicas to poll now. Never part of a change: a full queue of notifications must not undo it. */
@@ -50,8 +53,14 @@ export interface SessionState {
   forEveryone: RevocationEntry[];
 }
 
-/** Entries are kept for so long after they expire, for a replica whose clock runs behind believes tokens for longer. */
-export const REVOCATION_MARGIN = "interval '10 minutes'";
+/**
+ * Entries are kept for so long after they expire, in the database and in memory. A replica whose clock runs behind believes tokens for longer; and
+ * where the database's clock has jumped by an hour, there and back, expiries that it wrote are wrong by an hour, or by two from one to another.
+ */
+export const REVOCATION_MARGIN_SECONDS = 3 * 60 * 60;
+
+/** Names the server and its start, as a poll does. */
+export const INCARNATION = 'pg_postmaster_start_time()::text';
 
 export const REVOCATION_CHANNEL = 'latchkey_revocation';
 
@@ -72,7 +81,8 @@ export function announce(kind: RevocationKind, from: string, key: string, minimu
 }
 
 /** The cursor before every transaction. */
-const BEGINNING = '0';
+export const BEGINNING = '0';
+const IS_KEPT = `expires_at > now() - make_interval(secs => ${REVOCATION_MARGIN_SECONDS})`;
 const PAGE_ROWS = 2000;
 /** Those from a cursor on are few, as a rule: OFFSET 0 makes PostgreSQL find them by xid, and order them afterwards. */
 const SINCE_CURSOR = '(SELECT * FROM revocation WHERE xid >= $2::text::xid8 OFFSET 0) AS recent';
@@ -82,11 +92,11 @@ export function createRevocationStore(db: Database, { revocationLifetimeSeconds 
   const readPage = async (since: string, afterId: string): Promise<Page> => {
     const rows = await db.query<Nullable<StoredEntry> & Omit<Page, 'entries'>>(
       `SELECT r.*, pg_snapshot_xmin(pg_current_snapshot())::text AS cursor,
-              pg_postmaster_start_time()::text || coalesce(inet_server_addr()::text, '') AS incarnation
+              ${INCARNATION} AS incarnation
          FROM (SELECT 1) AS always
          LEFT JOIN (
            SELECT id::text AS "rowId", ${ENTRY} FROM ${since === BEGINNING ? 'revocation' : SINCE_CURSOR}
-            WHERE id > $1::text::bigint AND expires_at > now() - ${REVOCATION_MARGIN} ORDER BY id LIMIT ${PAGE_ROWS}
+            WHERE id > $1::text::bigint AND ${IS_KEPT} ORDER BY id LIMIT ${PAGE_ROWS}
          ) AS r ON true`,
       since === BEGINNING ? [afterId] : [afterId, since],
     );
@@ -113,7 +123,7 @@ export function createRevocationStore(db: Database, { revocationLifetimeSeconds 
         `SELECT (s.revoked_at IS NULL AND s.absolute_expires_at > now() AND s.user_version >= u.session_version AND NOT u.disabled) AS "isLive",
                 u.security_version AS "userVersion",
                 (SELECT coalesce(jsonb_agg(e), '[]') FROM (
-                   SELECT ${ENTRY} FROM revocation WHERE key IS NULL AND expires_at > now() - ${REVOCATION_MARGIN}
+                   SELECT ${ENTRY} FROM revocation WHERE key IS NULL AND ${IS_KEPT}
                  ) AS e) AS "forEveryone"
            FROM session s JOIN user_account u ON u.id = s.user_id WHERE s.id = $1`,
         [sessionId],
@@ -121,13 +131,13 @@ export function createRevocationStore(db: Database, { revocationLifetimeSeconds 
       return row;
     },
 
-    revokeGlobally: (actor) =>
+    revokeGlobally: (callersNow, actor) =>
       db.query<RevocationEntry>(
-        `WITH moment AS (SELECT ceil(extract(epoch FROM now()))::bigint AS seconds),
+        `WITH moment AS (SELECT ceil(extract(epoch FROM now()))::bigint AS seconds WHERE abs(extract(epoch FROM now())::float8 - $3) < 60),
               ${announce('global', 'moment', 'NULL::uuid', 'seconds', '$1')},
               ${audit({ type: `'SESSIONS_REVOKED'`, from: 'moment', userId: 'NULL::uuid', sessionId: 'NULL::uuid', reason: `'EVERY_ACCESS_TOKEN'`, actor: '$2' })}
          SELECT * FROM announced`,
-        [revocationLifetimeSeconds, actorParameter(actor)],
+        [revocationLifetimeSeconds, actorParameter(actor), callersNow],
       ),
 
     announceKeys: () =>

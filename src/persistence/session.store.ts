@@ -87,6 +87,28 @@ export interface Sighting {
 
 export type RevocationReason = 'LOGOUT' | 'REVOKED' | 'REFRESH_TOKEN_REUSED' | 'OPERATOR';
 
+/** Why sessions end, and which of a user's goes on when all others do. */
+export interface Ending {
+  reason: RevocationReason | 'PASSWORD_CHANGED' | 'USER_DISABLED';
+  except: string | null;
+}
+
+/** What is known of sessions that ended once, whatever the database says now: one session, or those of a user that began before a version. */
+export type PastEnding = { endedAt: string; reason: string } & (
+  { sessionId: string } | { userId: string; beforeVersion: number; exceptSessionId: string | null }
+);
+
+/** A session that ended once, and lives. */
+export interface RevivedSession {
+  id: string;
+  userId: string;
+  deviceName: string | null;
+  lastSeenAt: Date;
+  /** When and why it ended, as it was told. */
+  endedAt: string;
+  reason: string;
+}
+
 /** Sessions. Each method is one statement, which writes what it revokes and the audit event too. */
 export interface SessionStore {
   /** Undefined when the user does not exist or is disabled. */
@@ -96,7 +118,11 @@ export interface SessionStore {
   /** Ends one session, of this user if one is named. No entries: it had ended already. */
   revoke(sessionId: string, reason: RevocationReason, actor: Actor, ofUserId?: string): Promise<RevocationEntry[]>;
   /** Ends the user's sessions, but for one, and every access token of theirs: the one that goes on must refresh. */
-  revokeAll(userId: string, end: { except: string | null; reason: RevocationReason }, actor: Actor): Promise<RevocationEntry[]>;
+  revokeAll(userId: string, end: Ending, actor: Actor): Promise<RevocationEntry[]>;
+  /** Ends every session of the next thousand users after an id who have any, in the order of ids: one entry each. No entries: that is all. */
+  revokeEveryone(afterUserId: string, reason: RevocationReason, actor: Actor): Promise<RevocationEntry[]>;
+  /** Which sessions live all the same. */
+  revivedAmong(endings: readonly PastEnding[]): Promise<RevivedSession[]>;
   findLive(sessionId: string): Promise<{ userId: string; generation: number } | undefined>;
   byIds(ids: readonly string[]): Promise<SessionRecord[]>;
   /** The live sessions of each user, the last seen first. */
@@ -142,6 +168,39 @@ const REVOKE_ALL = `
   ), ${keepSession('$2')}, ${announce('user', 'moved', 'id', 'security_version', '$3')},
      ${audit({ type: `'SESSIONS_REVOKED'`, from: 'moved', userId: 'id', sessionId: '$2::uuid', reason: '$4', actor: '$5' })}
   SELECT * FROM announced`;
+
+const USERS_IN_A_BATCH = 1000;
+
+const REVOKE_EVERYONE = `
+  WITH held AS (
+    SELECT u.id FROM user_account u
+     WHERE u.id > $1 AND EXISTS (SELECT 1 FROM session s WHERE s.user_id = u.id AND ${LIVE})
+     ORDER BY u.id LIMIT ${USERS_IN_A_BATCH} FOR NO KEY UPDATE
+  ), moved AS (
+    UPDATE user_account u SET security_version = u.security_version + 1, session_version = u.security_version + 1
+      FROM held WHERE u.id = held.id RETURNING u.id, u.security_version
+  ), ${announce('user', 'moved', 'id', 'security_version', '$2')},
+     ${audit({ type: `'SESSIONS_REVOKED'`, from: 'moved', userId: 'id', sessionId: 'NULL::uuid', reason: '$3', actor: '$4' })}
+  SELECT * FROM announced ORDER BY key`;
+
+/**
+ * What began after the ending is another session. The version tells, as long as the database has not forgotten that too: then the time does, which
+ * is a replica's, and a little later than the database's perhaps.
+ */
+const REVIVED_AMONG = `
+  WITH ending AS (
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS e
+      ("sessionId" uuid, "userId" uuid, "beforeVersion" int, "exceptSessionId" uuid, "endedAt" timestamptz, reason text)
+  ), named AS (
+    SELECT s.id, e."endedAt", e.reason FROM ending e JOIN session s ON s.id = e."sessionId"
+    UNION ALL
+    SELECT s.id, e."endedAt", e.reason FROM ending e JOIN session s ON s.user_id = e."userId"
+     WHERE s.user_version < e."beforeVersion" AND s.created_at < e."endedAt" + interval '10 seconds' AND s.id IS DISTINCT FROM e."exceptSessionId"
+  )
+  SELECT DISTINCT ON (s.id) s.id, s.user_id AS "userId", s.device_name AS "deviceName", ${epoch('s.last_seen_at')} AS "lastSeenAt",
+         ${epoch('named."endedAt"')} AS "endedAt", named.reason
+    FROM named JOIN session s USING (id) JOIN user_account u ON u.id = s.user_id
+   WHERE ${LIVE} ORDER BY s.id, named."endedAt"`;
 
 const RECORD = `
   s.id, s.user_id AS "userId", s.device_name AS "deviceName", s.device_platform AS "devicePlatform",
@@ -265,6 +324,21 @@ export function createSessionStore(db: Database, { revocationLifetimeSeconds }: 
 
     revokeAll: (userId, { except, reason }, actor) =>
       db.query<RevocationEntry>(REVOKE_ALL, [userId, except, revocationLifetimeSeconds, reason, actorParameter(actor)]),
+
+    revokeEveryone: (afterUserId, reason, actor) =>
+      db.query<RevocationEntry>(REVOKE_EVERYONE, [afterUserId, revocationLifetimeSeconds, reason, actorParameter(actor)]),
+
+    async revivedAmong(endings) {
+      const rows = await db.query<Omit<RevivedSession, 'lastSeenAt' | 'endedAt'> & Record<'lastSeenAt' | 'endedAt', number>>(
+        REVIVED_AMONG,
+        [JSON.stringify(endings)],
+      );
+      return rows.map((row) => ({
+        ...row,
+        lastSeenAt: new Date(row.lastSeenAt * 1000),
+        endedAt: new Date(row.endedAt * 1000).toISOString(),
+      }));
+    },
 
     async findLive(sessionId) {
       const [row] = await db.query<{ userId: string; generation: number }>(

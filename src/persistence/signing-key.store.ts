@@ -89,8 +89,9 @@ export function createSigningKeyStore(db: Database): SigningKeyStore {
     },
 
     async revoke(kid) {
+      // A day ago: a clock that jumps must not bring it back.
       const rows = await db.query(
-        `WITH revoked AS (UPDATE signing_key SET expires_at = now() WHERE kid = $1 RETURNING kid),
+        `WITH revoked AS (UPDATE signing_key SET expires_at = now() - interval '1 day' WHERE kid = $1 RETURNING kid),
               ${auditKey('SIGNING_KEY_REVOKED', 'revoked', '$2')}
          SELECT 1 FROM revoked`,
         [kid, actorParameter(OPERATOR)],

@@ -3,7 +3,13 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.js';
 import { AuthError } from '../errors.js';
 import type { Logger } from '../log.js';
-import type { RevocationEntry, RevocationStore, SessionState } from '../persistence/revocation.store.js';
+import {
+  BEGINNING,
+  REVOCATION_MARGIN_SECONDS,
+  type RevocationEntry,
+  type RevocationStore,
+  type SessionState,
+} from '../persistence/revocation.store.js';
 import type { AccessTokenClaims } from '../tokens/access-token.js';
 import { ALL_VERSIONS, createRevocationIndex } from './revocation-index.js';
 
@@ -14,9 +20,6 @@ const STALE_AFTER_MS = 10_000;
 /** How long what that row said is believed: the bound that revocation promises. */
 const FALLBACK_BOUND_MS = 1000;
 const FALLBACK_SESSIONS = 50_000;
-
-/** The beginning of time, for a poll. */
-const BEGINNING = '0';
 
 export type TokenState = 'live' | 'SESSION_REVOKED' | 'TOKEN_STALE';
 
@@ -38,7 +41,11 @@ export interface RevocationFeed {
    * @throws {AuthError} SERVICE_UNAVAILABLE, as a rejection, when the feed is stale and the database does not answer: never a verdict.
    */
   stateOf(claims: AccessTokenClaims): TokenState | Promise<TokenState>;
-  readonly isLoaded: boolean;
+  /**
+   * Whether every live entry was loaded, and from this incarnation of the database if one is named: not before the first load, and not while there
+   * is in memory what another one knew.
+   */
+  isLoadedFrom(incarnation?: string): boolean;
   /** How long ago the database last said what is revoked. */
   readonly ageMs: number;
   readonly size: number;
@@ -56,7 +63,8 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
   const index = createRevocationIndex();
   /** Tokens issued before it are dead, whosesoever. */
   let globalMinimum = 0;
-  let keysChangedUntil = 0;
+  /** The entries of changed keys that were seen, by their expiry. */
+  const keyChanges = new Set<number>();
   let cursor = BEGINNING;
   let incarnation: string | undefined;
   /** When the last poll that was answered was begun, by the monotonic clock. */
@@ -87,10 +95,9 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
         return;
       case 'keys':
         // Each such entry is seen by several polls, and counts once.
-        if (expiresAt > keysChangedUntil) {
-          keysChangedUntil = expiresAt;
-          onKeysChanged();
-        }
+        if (keyChanges.has(expiresAt)) return;
+        keyChanges.add(expiresAt);
+        onKeysChanged();
     }
   };
 
@@ -170,8 +177,8 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
       await poll();
       timer ??= setInterval(pollAndLog, POLL_INTERVAL_MS).unref();
       purgeTimer ??= setInterval(() => {
-        // By the clock that the tokens' exp is checked with: none of them is still believed.
-        index.purge(clock.now() / 1000);
+        // By the clock that the tokens' exp is checked with, and with the margin for what another clock has dated.
+        index.purge(clock.now() / 1000 - REVOCATION_MARGIN_SECONDS);
       }, PURGE_INTERVAL_MS).unref();
     },
     async stop() {
@@ -193,9 +200,7 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
       if (claims.userVersion < index.minimumVersion(claims.subject) || claims.issuedAt < globalMinimum) return 'TOKEN_STALE';
       return ageMs() <= STALE_AFTER_MS ? 'live' : stateFromRow(claims);
     },
-    get isLoaded() {
-      return freshAt !== undefined;
-    },
+    isLoadedFrom: (asked = incarnation) => incarnation !== undefined && incarnation === asked,
     get ageMs() {
       return ageMs();
     },

@@ -12,7 +12,7 @@ import type { Metrics } from '../metrics.js';
 import type { Actor } from '../persistence/audit.store.js';
 import type { ClientAddress } from '../persistence/client-address.js';
 import type { RevocationEntry } from '../persistence/revocation.store.js';
-import type { RotationResult, SessionRecord, SessionStore } from '../persistence/session.store.js';
+import type { Ending, RevocationReason, RotationResult, SessionRecord, SessionStore } from '../persistence/session.store.js';
 import type { AccessTokens } from '../tokens/access-token.js';
 import { openRefreshToken, REFRESH_SECRET_BYTES, succeedRefreshToken, type RefreshToken } from '../tokens/refresh-token.js';
 import type { SessionActivity } from './activity.js';
@@ -78,12 +78,16 @@ interface SessionsOptions {
     'accessTokenLifetimeSeconds' | 'refreshIdleLifetimeSeconds' | 'refreshAbsoluteLifetimeSeconds' | 'refreshGraceSeconds'
   >;
   /** Makes what was revoked hold here at once, and elsewhere within about a second. */
-  announce: (entries: readonly RevocationEntry[]) => void;
+  announce: (entries: readonly RevocationEntry[], ending: Ending) => void;
   metrics: Pick<Metrics, 'refreshes'>;
   log: Logger;
 }
 
 export function createSessions({ store, secrets, accessTokens, activity, settings, announce, metrics, log }: SessionsOptions): Sessions {
+  const end = async (sessionId: string, reason: RevocationReason, actor: Actor, ofUserId?: string) => {
+    announce(await store.revoke(sessionId, reason, actor, ofUserId), { reason, except: null });
+  };
+
   const attemptRotation = async (presented: RefreshToken, attempt: RefreshAttempt) => {
     const salt = randomBytes(REFRESH_SECRET_BYTES);
     const successor = succeedRefreshToken(presented, salt, secrets.active);
@@ -169,7 +173,7 @@ export function createSessions({ store, secrets, accessTokens, activity, setting
         }
         case 'reused':
           // Committed before anything is answered: the failure that follows must not undo it.
-          announce(await store.revoke(grant.sessionId, 'REFRESH_TOKEN_REUSED', { ...attempt.client, userId: null }));
+          await end(grant.sessionId, 'REFRESH_TOKEN_REUSED', { ...attempt.client, userId: null });
           log.warn(
             { sessionId: grant.sessionId, userId: grant.userId, presented: presented.generation, current: row.generation },
             'a refresh token was used again after it was replaced: the session has ended',
@@ -190,18 +194,18 @@ export function createSessions({ store, secrets, accessTokens, activity, setting
       const named = await nameSession(principal, refreshToken, selection);
       if (named === undefined) return;
       if (selection === 'THIS_SESSION' || !named.mayEndOthers) {
-        announce(await store.revoke(named.sessionId, 'LOGOUT', { ...actor, userId: named.userId }));
+        await end(named.sessionId, 'LOGOUT', { ...actor, userId: named.userId });
         return;
       }
-      const end = { except: selection === 'OTHER_SESSIONS' ? named.sessionId : null, reason: 'LOGOUT' as const };
-      announce(await store.revokeAll(named.userId, end, { ...actor, userId: named.userId }));
+      const ending: Ending = { except: selection === 'OTHER_SESSIONS' ? named.sessionId : null, reason: 'LOGOUT' };
+      announce(await store.revokeAll(named.userId, ending, { ...actor, userId: named.userId }), ending);
     },
 
     async revoke(principal, actor, sessionId) {
       const { subject } = principal;
       const [session] = isUuid(sessionId) ? await store.byIds([sessionId]) : [];
       if (session?.userId !== subject) throw badInput('sessionId', 'exists', 'You have no such session.');
-      announce(await store.revoke(sessionId, 'REVOKED', actor, subject));
+      await end(sessionId, 'REVOKED', actor, subject);
       return session;
     },
   };

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import argon2 from 'argon2';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { OPERATOR } from '../../src/cli/command.js';
 import { examine } from '../../src/cli/doctor.js';
 import { runCli } from '../../src/cli/program.js';
 import { createLogger } from '../../src/log.js';
@@ -17,6 +18,7 @@ import { createCalls, newPerson, PASSWORD, type Calls, type Tokens } from '../su
 import { bearer, operation } from '../support/client.js';
 import { testConfig, type Variables } from '../support/config.js';
 import { createTestDatabase, describeOnPostgres, type TestDatabase } from '../support/database.js';
+import { recordingLog } from '../support/log.js';
 import { build } from '../support/process.js';
 import { startTestServer, type TestServer } from '../support/server.js';
 
@@ -38,13 +40,14 @@ let email: string;
 let userId: string;
 let tokens: Tokens;
 let server: TestServer | undefined;
+const { log, lines, written } = recordingLog();
 let call: Calls;
 
 beforeAll(async () => {
   testDatabase = await createTestDatabase();
   variables = { ...base, ...testDatabase.variables };
   // An embedded database would be the server's alone.
-  if (testDatabase.url !== undefined) server = await startTestServer({ variables: testDatabase.variables });
+  if (testDatabase.url !== undefined) server = await startTestServer({ variables: testDatabase.variables, overrides: { log } });
 });
 
 afterAll(async () => {
@@ -276,12 +279,123 @@ describeBesideServer('latchkey sessions', () => {
     await expect.poll(refreshed, { timeout: 5000, interval: 100 }).toEqual([]);
   });
 
+  it('revoke --all ends all of everyone, a thousand users at a time', async () => {
+    await query(
+      `WITH made AS (
+         INSERT INTO user_account (id, email, email_key) SELECT gen_random_uuid(), n, n FROM generate_series(1, 1500) AS n RETURNING id
+       )
+       INSERT INTO session (id, user_id, generation, current_hash, secret_id, device_platform, idle_expires_at, absolute_expires_at)
+       SELECT gen_random_uuid(), id, 1, '', 1, 'IOS', now() + interval '1 day', now() + interval '1 day' FROM made`,
+    );
+    const { revoked } = await json<{ revoked: number }>('sessions revoke --all');
+    expect(revoked).toBeGreaterThan(1500);
+    await expectState(tokens, ENDED);
+    const live = `FROM session s JOIN user_account u ON u.id = s.user_id WHERE s.revoked_at IS NULL AND s.user_version >= u.session_version`;
+    expect(await query(`SELECT s.id ${live}`)).toEqual([]);
+    expect(await query(`SELECT type, reason, user_agent FROM audit_event WHERE user_id = $1 ORDER BY id DESC LIMIT 1`, [userId])).toEqual([
+      { type: 'SESSIONS_REVOKED', reason: 'OPERATOR', user_agent: 'latchkey command' },
+    ]);
+    expect(await json('sessions revoke --all')).toEqual({ revoked: 0 });
+    await call.answer('login', { input: { identifier: email, password: PASSWORD } });
+    expect(await json(`sessions list ${email}`)).toHaveLength(1);
+  });
+
+  describe('revived', () => {
+    interface Revived {
+      id: string;
+      user: string;
+      device: string | null;
+      reason: string;
+      state: string;
+    }
+
+    /** What the log tells of endings since the test began. */
+    let alreadyWritten: number;
+    const serverLog = () => written.slice(alreadyWritten).join('');
+    const endings = () => lines.slice(alreadyWritten).filter(({ msg }) => msg === 'sessions have ended');
+    beforeEach(() => {
+      alreadyWritten = written.length;
+    });
+
+    /** The user's rows as they were before anything ended, as a backup brings them back. */
+    const restore = async () => {
+      await query('UPDATE user_account SET security_version = 1, session_version = 1, disabled = false WHERE id = $1', [userId]);
+      await query('UPDATE session SET user_version = 1, revoked_at = NULL, revoked_reason = NULL WHERE user_id = $1', [userId]);
+    };
+    const signIn = () => call.answer<Tokens>('login', { input: { identifier: email, password: PASSWORD } });
+
+    it('lists what lives although the log says that it has ended, and ends it with --revoke; what began later or was kept goes on', async () => {
+      const [first] = (await json<{ id: string }[]>(`sessions list ${email}`)).filter(({ id }) => id !== tokens.session.id);
+      await call.answer('logout', { input: { refreshToken: tokens.refreshToken, sessions: 'OTHER_SESSIONS' } });
+      await restore();
+      const later = await signIn();
+      await query(`UPDATE session SET created_at = now() + interval '1 minute' WHERE id = $1`, [later.session.id]);
+
+      const revived = { id: first!.id, user: userId, device: null, reason: 'LOGOUT' };
+      expect(await json<Revived[]>('sessions revived', { stdin: serverLog() })).toMatchObject([{ ...revived, state: 'lives' }]);
+      expect(await json<Revived[]>('sessions revived --revoke', { stdin: serverLog() })).toMatchObject([{ ...revived, state: 'revoked' }]);
+      const { stdout } = await latchkey('sessions revived', { stdin: serverLog() });
+      expect(stdout).toBe('No session lives that the log says has ended. Endings in the log: 1.\n');
+      const left = await json<{ id: string }[]>(`sessions list ${email}`);
+      expect(left.map(({ id }) => id).sort()).toEqual([tokens.session.id, later.session.id].sort());
+      const [event] = await query(`SELECT type, session_id, reason FROM audit_event WHERE user_id = $1 ORDER BY id DESC LIMIT 1`, [userId]);
+      expect(event).toEqual({ type: 'SESSION_REVOKED', session_id: first!.id, reason: 'OPERATOR' });
+    });
+
+    it.each<[what: string, expected: object[], end: () => Promise<unknown>]>([
+      ['LOGOUT of one', [{ reason: 'LOGOUT' }], () => call.answer('logout', { input: { refreshToken: tokens.refreshToken } })],
+      [
+        'a replaced refresh token that is used again',
+        [{ reason: 'REFRESH_TOKEN_REUSED' }],
+        async () => {
+          await query('UPDATE session SET generation = 9, seen_generation = 9 WHERE id = $1', [tokens.session.id]);
+          await call.fault('refresh', { input: { refreshToken: tokens.refreshToken } });
+        },
+      ],
+      [
+        'revokeSession',
+        [{ reason: 'REVOKED' }],
+        () => call.answer('revoke-session', { input: { sessionId: tokens.session.id } }, bearer(tokens.accessToken)),
+      ],
+      [
+        'a user who is disabled, and enabled again',
+        [{ reason: 'USER_DISABLED', exceptSessionId: null }],
+        async () => {
+          for (const disabled of [true, false]) await server!.accounts.setDisabled(userId, disabled, OPERATOR);
+        },
+      ],
+      [
+        'a new password',
+        [{ reason: 'PASSWORD_CHANGED', exceptSessionId: null }],
+        () => server!.accounts.resetPassword(userId, NEW_PASSWORD, OPERATOR),
+      ],
+      ['new roles, which end nothing', [], () => server!.accounts.setRoles(userId, ['user', 'admin'], OPERATOR)],
+    ])('is told by the log of %s', async (_what, expected, end) => {
+      await end();
+      expect(endings()).toMatchObject(expected);
+      await restore();
+      await query('UPDATE session SET generation = 1 WHERE user_id = $1', [userId]);
+      const ids = (await json<Revived[]>('sessions revived', { stdin: serverLog() })).map(({ id }) => id);
+      const [isOfUser] = expected.map((ending) => 'exceptSessionId' in ending);
+      expect(ids).toHaveLength(expected.length === 0 ? 0 : isOfUser === true ? 2 : 1);
+      if (expected.length > 0) expect(ids).toContain(tokens.session.id);
+    });
+
+    it('asks for the log where there is nobody to read it from', async () => {
+      expect(await latchkey('sessions revived', { isTty: true })).toEqual({
+        stdout: '',
+        stderr: "Give the servers' log on standard input: latchkey sessions revived < server.log\n",
+        exitCode: 1,
+      });
+    });
+  });
+
   it.each<[string, string, string]>([
-    ['nothing', 'sessions revoke', 'Name one: a session, --user <user>, or --all-access-tokens.\n'],
+    ['nothing', 'sessions revoke', 'Name one: a session, --user <user>, --all, or --all-access-tokens.\n'],
     [
       'two things',
       'sessions revoke 019aa000-0000-7000-8000-00000000000a --all-access-tokens',
-      'Name one: a session, --user <user>, or --all-access-tokens.\n',
+      'Name one: a session, --user <user>, --all, or --all-access-tokens.\n',
     ],
     ['what is no session', 'sessions revoke mine', 'A session is named by its id: latchkey sessions list <user>\n'],
     ['a user who does not exist', 'sessions revoke --user nobody', 'There is no such user: nobody\n'],

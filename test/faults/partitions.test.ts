@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { bearer, operation } from '../support/client.js';
 import { describeOnPostgres } from '../support/database.js';
-import { startFaultProxy, type FaultProxy } from '../support/fault-proxy.js';
 import { printFigures } from '../support/figures.js';
 import { call, callUntilAnswered, HonestClient, WHAT_IS_MY_ADDRESS, WHO_AM_I, type Outcome } from '../support/honest-client.js';
+import { createNetwork, type Loss, type Network } from '../support/network.js';
 import { startPostgresCluster, type PostgresCluster } from '../support/postgres-cluster.js';
 import { build } from '../support/process.js';
 import { createReplica, type Replica } from '../support/replica.js';
@@ -19,6 +19,12 @@ const HEALS_WITHIN_MS = 5000;
 /** What passes between a moment here and the same moment there, on a loaded machine. */
 const SLACK_MS = 500;
 
+const CUTS: readonly { what: Loss; seconds: number }[] = [
+  { what: 'everything', seconds: 4 },
+  { what: 'replies', seconds: 15 },
+  { what: 'everything', seconds: 60 },
+];
+
 interface Probe {
   begunAt: number;
   endedAt: number;
@@ -27,31 +33,37 @@ interface Probe {
 
 describeOnPostgres('a replica that loses its database to a network that tells nobody', () => {
   let cluster: PostgresCluster;
-  let proxy: FaultProxy;
+  let networks: Network[] = [];
   let near: Replica;
-  let cutOff: Replica;
+  /** One for each cut: the tests run at the same time. */
+  let replicas: Replica[] = [];
 
   beforeAll(async () => {
     await build();
-    cluster = await startPostgresCluster();
-    proxy = await startFaultProxy({ host: '127.0.0.1', port: cluster.port });
-    const url = new URL(cluster.url);
-    url.port = String(proxy.port);
+    networks = await Promise.all(CUTS.map((_cut, number) => createNetwork(number)));
+    const addresses = networks.flatMap(({ databaseAddress }) => databaseAddress ?? []);
+    cluster = await startPostgresCluster([`listen_addresses=${['127.0.0.1', ...addresses].join(',')}`]);
     near = await createReplica({ DATABASE_URL: cluster.url });
-    cutOff = await createReplica({ DATABASE_URL: url.href });
+    replicas = await Promise.all(
+      networks.map(async (network) => {
+        const url = new URL(cluster.url);
+        const { host, port } = await network.connectTo(cluster.port);
+        url.host = `${host}:${port}`;
+        return createReplica({ DATABASE_URL: url.href, HOST: network.replicaAddress }, {}, network.command);
+      }),
+    );
     await near.start();
-    await cutOff.start();
+    for (const replica of replicas) await replica.start();
   });
 
   afterAll(async () => {
-    await near.kill();
-    await cutOff.kill();
-    await proxy.close();
+    for (const replica of [near, ...replicas]) await replica.kill();
+    for (const network of networks) await network.close();
     await cluster.remove();
   });
 
   /** Asks again and again, without waiting for answers, what a token is worth at the replica that is cut off. */
-  const probe = (document: string, accessToken: string) => {
+  const probe = (cutOff: Replica, document: string, accessToken: string) => {
     const probes: Promise<Probe>[] = [];
     const timer = setInterval(() => {
       const begunAt = performance.now();
@@ -65,26 +77,25 @@ describeOnPostgres('a replica that loses its database to a network that tells no
     };
   };
 
-  it.each([
-    ['both ways for 4 s', () => proxy.stall(), 4000],
-    ['both ways for 15 s', () => proxy.stall(), 15_000],
-    ['one way for 15 s', () => proxy.loseReplies(), 15_000],
-  ])(
-    'R9: a network that loses everything %s makes nobody sign in again, and what was revoked meanwhile soon holds',
-    async (name, cut, cutMs) => {
+  it.concurrent.each(CUTS)(
+    'R9: a network that loses $what for $seconds s makes nobody sign in again, and what was revoked meanwhile soon holds',
+    async (cut) => {
+      const network = networks[CUTS.indexOf(cut)]!;
+      const cutOff = replicas[CUTS.indexOf(cut)]!;
+      const cutMs = cut.seconds * 1000;
       const [staying, leaving] = await Promise.all([HonestClient.register([cutOff.url]), HonestClient.register([cutOff.url])]);
       for (const client of [staying, leaving]) await client.use(WHAT_IS_MY_ADDRESS);
-      const endProbing = probe(WHO_AM_I, staying.tokens.accessToken);
-      const endProbingRevoked = probe(WHO_AM_I, leaving.tokens.accessToken);
+      const endProbing = probe(cutOff, WHO_AM_I, staying.tokens.accessToken);
+      const endProbingRevoked = probe(cutOff, WHO_AM_I, leaving.tokens.accessToken);
 
       const cutAt = performance.now();
-      cut();
+      network.lose(cut.what);
       await pause(cutMs / 2);
       const { refreshToken } = leaving.tokens;
       await callUntilAnswered(() => call(near.url, operation('logout'), { input: { refreshToken } }));
       await pause(cutMs / 2 - (performance.now() - cutAt - cutMs / 2));
       const healedAt = performance.now();
-      proxy.heal();
+      network.heal();
 
       await callUntilAnswered(() => call(cutOff.url, WHAT_IS_MY_ADDRESS, {}, bearer(staying.tokens.accessToken)));
       await staying.refresh();
@@ -106,7 +117,9 @@ describeOnPostgres('a replica that loses its database to a network that tells no
       );
       const accepted = probesOfRevoked.filter(({ begunAt, outcome }) => outcome.kind === 'answered' && begunAt > healedAt);
       printFigures('R9', {
-        cut: name,
+        lost: cut.what,
+        by: network.how,
+        'for s': cut.seconds,
         'calls made': probes.length + probesOfRevoked.length,
         'served from memory': fromMemory.length,
         'answered "try again"': count('retry', inTheCut),

@@ -1,6 +1,3 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { systemClock } from '../../src/clock.js';
@@ -11,6 +8,7 @@ import { createSigningKeyStore } from '../../src/persistence/signing-key.store.j
 import { createAccessTokens, type AccessTokens } from '../../src/tokens/access-token.js';
 import type { Tokens } from '../support/calls.js';
 import { bearer, operation } from '../support/client.js';
+import { latchkey } from '../support/command.js';
 import { testConfig, type Variables } from '../support/config.js';
 import { describeOnPostgres } from '../support/database.js';
 import { printFigures } from '../support/figures.js';
@@ -22,7 +20,6 @@ import { createReplica, type Replica } from '../support/replica.js';
 import { ageSession, sessionState } from '../support/session-rows.js';
 
 const preload = new URL('../support/skewed-clock.mjs', import.meta.url).href;
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const DAY = 24 * 60 * 60;
 const LIFETIME = 900;
 const IDLE_LIFETIME = 30 * DAY;
@@ -137,7 +134,7 @@ describeOnPostgres('a replica whose clock is two minutes wrong', () => {
     await callUntilAnswered(() => call(fast.url, operation('logout'), { input: { refreshToken: revoked.tokens.refreshToken } }));
     // Everything that the revocation was for has expired two minutes and a half ago, by the database's clock.
     await cluster.query(`UPDATE revocation SET expires_at = now() - interval '60 seconds'`);
-    await promisify(execFile)(process.execPath, ['dist/cli/main.js', 'purge'], { cwd: root, env: { NODE_ENV: 'test', ...variables } });
+    await latchkey(['purge'], variables);
     await slow.kill();
     await slow.start();
     const times = { issued: -1000, expires: -100 };

@@ -86,10 +86,10 @@ describe('housekeeping', () => {
     ],
     ['sessions that live, never', 'session', session('NULL', '-8 days', '1 year'), session('NULL', '1 second', '1 second')],
     [
-      'revocations ten minutes after they have expired',
+      'revocations three hours after they have expired',
       'revocation',
-      revocation('-10 minutes -5 seconds'),
-      revocation('-9 minutes -55 seconds'),
+      revocation('-3 hours -5 seconds'),
+      revocation('-2 hours -59 minutes -55 seconds'),
     ],
     [
       'throttles of a network a day after the last failure',

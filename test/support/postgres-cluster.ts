@@ -1,7 +1,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
-import { chmod, cp, mkdtemp, rename, rm } from 'node:fs/promises';
+import { appendFile, chmod, cp, mkdtemp, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -38,8 +38,11 @@ export interface PostgresCluster {
   remove(): Promise<void>;
 }
 
-/** A PostgreSQL of one's own, to be stopped, crashed and restored at will. */
-export async function startPostgresCluster(extraSettings: readonly string[] = []): Promise<PostgresCluster> {
+/** A PostgreSQL of one's own, to be stopped, crashed and restored at will. `environment` is the server's, beside this process's. */
+export async function startPostgresCluster(
+  extraSettings: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<PostgresCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-faults-'));
   // PostgreSQL may run as another user, who has to get through.
   await chmod(folder, 0o755);
@@ -47,6 +50,7 @@ export async function startPostgresCluster(extraSettings: readonly string[] = []
   const backupDir = join(folder, 'backup');
   const port = await freePort();
   await initialise(dataDir, port);
+  await appendFile(join(dataDir, 'pg_hba.conf'), 'host all all samenet password\n');
 
   const adminUrl = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
   const url = urlOfDatabase(adminUrl, DATABASE);
@@ -89,7 +93,11 @@ export async function startPostgresCluster(extraSettings: readonly string[] = []
     },
     async start() {
       let output = '';
-      const started = spawn(program, ['-D', dataDir, '-p', String(port), ...flags], { ...identity(), stdio: ['ignore', 'ignore', 'pipe'] });
+      const started = spawn(program, ['-D', dataDir, '-p', String(port), ...flags], {
+        ...identity(),
+        env: { ...process.env, ...environment },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
       started.stderr.on('data', (chunk) => (output = `${output}${String(chunk)}`.slice(-2000)));
       server = started;
       const deadline = Date.now() + PATIENCE_MS;

@@ -20,14 +20,15 @@ export async function build(): Promise<void> {
   if ((await builder.ended) !== 0) throw new Error(`The build failed:\n${builder.output}`);
 }
 
-/** Starts `node dist/main.js` with nothing in its environment but what is given. */
-export function startProcess(variables: Record<string, string>): ServerProcess {
-  return run(['dist/main.js'], variables);
+/** Starts `node dist/main.js` with nothing in its environment but what is given; `command` runs it, if it is to be run by another one. */
+export function startProcess(variables: Record<string, string>, command: readonly string[] = []): ServerProcess {
+  return run(['dist/main.js'], variables, command);
 }
 
-function run(args: readonly string[], variables: Record<string, string>): ServerProcess {
+function run(args: readonly string[], variables: Record<string, string>, command: readonly string[] = []): ServerProcess {
   const { PATH = '', HOME = '' } = process.env;
-  const child: ChildProcess = spawn(process.execPath, args, {
+  const [program = process.execPath, ...words] = [...command, process.execPath, ...args];
+  const child: ChildProcess = spawn(program, words, {
     cwd: root,
     env: { PATH, HOME, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],

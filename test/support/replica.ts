@@ -38,11 +38,15 @@ const defaults: Variables = {
   LATCHKEY_ADDRESS_LIMIT_PER_MINUTE: '1000000',
 };
 
-/** Makes a replica that is not started yet. `extra` goes to the process as it is, past the configuration. */
-export async function createReplica(variables: Variables, extra: Readonly<Record<string, string>> = {}): Promise<Replica> {
+/** Makes a replica that is not started yet. `extra` goes to the process as it is, past the configuration; `command` runs it, if one is given. */
+export async function createReplica(
+  variables: Variables,
+  extra: Readonly<Record<string, string>> = {},
+  command: readonly string[] = [],
+): Promise<Replica> {
   const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
   let current: Variables = { ...defaults, PORT: String(port), ...variables };
+  const url = `http://${current.HOST ?? ''}:${port}`;
   let running: ServerProcess | undefined;
   let hasEnded = true;
 
@@ -63,7 +67,7 @@ export async function createReplica(variables: Variables, extra: Readonly<Record
     },
     launch(others = {}) {
       current = { ...current, ...others };
-      const started = startProcess({ ...(current as Record<string, string>), ...extra });
+      const started = startProcess({ ...(current as Record<string, string>), ...extra }, command);
       running = started;
       hasEnded = false;
       void started.ended.then(() => {

@@ -129,17 +129,17 @@ function letItAge(seconds: number): void {
 
 describe('a feed that is made', () => {
   it('is not loaded, and infinitely old, before its first poll', async () => {
-    expect(feed.isLoaded).toBe(false);
+    expect([feed.isLoadedFrom(), feed.isLoadedFrom('first')]).toEqual([false, false]);
     expect(feed.ageMs).toBe(Number.POSITIVE_INFINITY);
     await feed.start();
-    expect(feed.isLoaded).toBe(true);
+    expect([feed.isLoadedFrom(), feed.isLoadedFrom('first'), feed.isLoadedFrom('second')]).toEqual([true, true, false]);
     expect(feed.ageMs).toBe(0);
   });
 
   it('does not start when the database does not answer', async () => {
     store.failure = new Error('gone');
     await expect(feed.start()).rejects.toThrow('gone');
-    expect(feed.isLoaded).toBe(false);
+    expect(feed.isLoadedFrom()).toBe(false);
   });
 
   it('loads every live entry from the beginning of time', async () => {
@@ -266,6 +266,22 @@ describe('a database that is not the one of before', () => {
     expect(logged.lines.map((line) => line.level)).toEqual(['warn']);
   });
 
+  it('is not what the feed is loaded from, until the last of its entries has been read', async () => {
+    await feed.start();
+    store.incarnation = 'second';
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const read = store.poll.getMockImplementation()!;
+    store.poll.mockImplementation(async (cursor) => {
+      if (cursor === '0') await promise;
+      return read(cursor);
+    });
+    await poll();
+    expect([feed.isLoadedFrom('first'), feed.isLoadedFrom('second')]).toEqual([true, false]);
+    resolve(undefined);
+    await settle();
+    expect([feed.isLoadedFrom('first'), feed.isLoadedFrom('second')]).toEqual([false, true]);
+  });
+
   it('is read from the beginning once, and then as before', async () => {
     await feed.start();
     store.incarnation = 'second';
@@ -385,6 +401,10 @@ describe('signing keys that have changed', () => {
     feed.announce([ofKeys(NOW + 602)]);
     await poll();
     expect(onKeysChanged).toHaveBeenCalledTimes(3);
+    // Written after the database's clock was set back.
+    feed.announce([ofKeys(NOW + 602 - 3600)]);
+    await poll();
+    expect(onKeysChanged).toHaveBeenCalledTimes(4);
   });
 });
 
@@ -394,7 +414,11 @@ describe('what has expired', () => {
     feed.announce([ofSession()]);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(feed.size).toBe(1);
-    clock.seconds = 936;
+    // Three hours more, for what a clock that jumped has dated: an hour too early, or an hour too late.
+    clock.seconds = 935 + 3 * 3600 - 1;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(feed.stateOf(token())).toBe('SESSION_REVOKED');
+    clock.seconds += 1;
     await vi.advanceTimersByTimeAsync(60_000);
     expect(feed.size).toBe(0);
   });
