@@ -22,9 +22,8 @@ export interface RevocationEntry {
   expiresAt: number;
 }
 
-/** What a poll returns: rows and cursor from one snapshot, so that no transaction falls between them. */
+/** What a poll returns: from the snapshot that its first rows are from, so that no transaction falls between them. */
 export interface RevocationPoll {
-  entries: RevocationEntry[];
   /** Every transaction before this one has ended: the next poll starts here. */
   cursor: string;
   /** Names the server and its start: another one may have lost what this one had. */
@@ -32,8 +31,11 @@ export interface RevocationPoll {
 }
 
 export interface RevocationStore {
-  /** The live entries that a transaction from `cursor` on wrote; all of them from `BEGINNING`. */
-  poll(cursor: string): Promise<RevocationPoll>;
+  /**
+   * Hands over the live entries that a transaction from `cursor` on wrote, all of them from `BEGINNING`: one by one as they come, for there may be a
+   * million.
+   */
+  poll(cursor: string, apply: (entry: RevocationEntry) => void): Promise<RevocationPoll>;
   /** Whether a session lives, its user's security version, and the entries that concern everyone: for when the feed is not to be trusted. */
   sessionState(sessionId: string): Promise<SessionState | undefined>;
   /**
@@ -106,16 +108,17 @@ export function createRevocationStore(db: Database, { revocationLifetimeSeconds 
   };
 
   return {
-    async poll(cursor) {
+    async poll(cursor, apply) {
       // In pages: a million rows at once take longer than any statement may. What commits between two pages is not lost: its transaction had not
       // ended at the first one, whose cursor is returned.
-      const first = await readPage(cursor, '0');
-      const entries = [...first.entries];
-      for (let page = first; page.entries.length === PAGE_ROWS;) {
-        page = await readPage(cursor, page.entries.at(-1)?.rowId ?? '0');
-        for (const entry of page.entries) entries.push(entry);
+      const { entries, ...first } = await readPage(cursor, '0');
+      let page = entries;
+      page.forEach(apply);
+      while (page.length === PAGE_ROWS) {
+        page = (await readPage(cursor, page.at(-1)?.rowId ?? '0')).entries;
+        page.forEach(apply);
       }
-      return { ...first, entries };
+      return first;
     },
 
     async sessionState(sessionId) {

@@ -103,14 +103,13 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
 
   const readOnce = async (): Promise<void> => {
     const begunAt = clock.monotonic();
-    let poll = await store.poll(cursor);
+    let poll = await store.poll(cursor, apply);
     // Another server, or one whose transactions went back: what it lost or gained may lie before the cursor.
     const isAnotherServer = incarnation !== undefined && (poll.incarnation !== incarnation || BigInt(poll.cursor) < BigInt(cursor));
     if (isAnotherServer) {
       log.warn('the database restarted or was replaced: every revocation is loaded again');
-      poll = await store.poll(BEGINNING);
+      poll = await store.poll(BEGINNING, apply);
     }
-    poll.entries.forEach(apply);
     ({ cursor, incarnation } = poll);
     freshAt = begunAt;
   };

@@ -70,11 +70,11 @@ function createFakeStore(): FakeStore {
       rows.length = 0;
       nextXid = 0;
     },
-    poll: vi.fn<RevocationStore['poll']>(async (cursor) => {
+    poll: vi.fn<RevocationStore['poll']>(async (cursor, apply) => {
       if (fake.failure !== undefined) throw fake.failure;
       const oldestOpen = rows.filter((row) => !row.isCommitted).map((row) => row.xid);
+      for (const row of rows) if (row.isCommitted && row.xid >= Number(cursor)) apply(row.entry);
       return {
-        entries: rows.filter((row) => row.isCommitted && row.xid >= Number(cursor)).map((row) => row.entry),
         cursor: String(Math.min(...oldestOpen, nextXid + 1)),
         incarnation: fake.incarnation,
       };
@@ -145,7 +145,7 @@ describe('a feed that is made', () => {
   it('loads every live entry from the beginning of time', async () => {
     store.write(ofSession(), ofUser(3, OTHER_USER));
     await feed.start();
-    expect(store.poll.mock.calls).toEqual([['0']]);
+    expect(store.poll.mock.calls).toEqual([['0', expect.any(Function)]]);
     expect(feed.stateOf(token())).toBe('SESSION_REVOKED');
     expect(feed.size).toBe(2);
   });
@@ -271,9 +271,9 @@ describe('a database that is not the one of before', () => {
     store.incarnation = 'second';
     const { promise, resolve } = Promise.withResolvers<undefined>();
     const read = store.poll.getMockImplementation()!;
-    store.poll.mockImplementation(async (cursor) => {
+    store.poll.mockImplementation(async (cursor, apply) => {
       if (cursor === '0') await promise;
-      return read(cursor);
+      return read(cursor, apply);
     });
     await poll();
     expect([feed.isLoadedFrom('first'), feed.isLoadedFrom('second')]).toEqual([true, false]);
@@ -366,7 +366,7 @@ describe('a feed that is stale', () => {
   it('counts its age from when the poll was begun, for that is what its answer tells of', async () => {
     store.poll.mockImplementationOnce(async () => {
       clock.seconds += 7;
-      return { entries: [], cursor: '200', incarnation: 'first' };
+      return { cursor: '200', incarnation: 'first' };
     });
     await poll();
     expect(feed.ageMs).toBe(7000);
