@@ -110,12 +110,22 @@ async function serve({ config, log, database, core, work, resolvers, closeDataba
   });
 
   let isDraining = false;
+  let asking: Promise<string | undefined> | undefined;
+  /** One question at a time, whoever asks: it must not take the connections of those who sign in. */
+  const askIncarnation = () =>
+    (asking ??= database
+      .query<{ incarnation: string }>(`SELECT ${INCARNATION} AS incarnation`)
+      .then(
+        ([server]) => server?.incarnation,
+        () => undefined,
+      )
+      .finally(() => (asking = undefined)));
   const readiness = async () => {
-    const [server] = await database.query<{ incarnation: string }>(`SELECT ${INCARNATION} AS incarnation`).catch(() => []);
+    const incarnation = await askIncarnation();
     return {
-      database: server !== undefined,
+      database: incarnation !== undefined,
       keys: keys.isLoaded,
-      revocations: revocations.isLoadedFrom(server?.incarnation),
+      revocations: revocations.isLoadedFrom(incarnation),
       serving: !isDraining,
     };
   };
@@ -132,7 +142,11 @@ async function serve({ config, log, database, core, work, resolvers, closeDataba
     () => revocations.ageMs / 1000,
   );
   metrics.watch('latchkey_revocations_live', 'Revocations held in memory', () => revocations.size);
-  metrics.watch('latchkey_argon2_waiting', 'Password hashes that wait for their turn', () => core.hasher.waiting);
+  metrics.watch(
+    'latchkey_argon2_waiting',
+    'Logins, and whatever else hashes a password, that wait for their turn',
+    () => core.hasher.waiting,
+  );
   metrics.watch('latchkey_database_connections', 'Connections of the pool', () => database.poolState().total);
   metrics.watch('latchkey_database_connections_idle', 'Connections of the pool that nobody uses', () => database.poolState().idle);
   metrics.watch('latchkey_database_waiting', 'Callers that wait for a connection', () => database.poolState().waiting);

@@ -119,6 +119,12 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
     throw new AuthError({ code: 'INVALID_CREDENTIALS' }, reason);
   };
 
+  /** The hash that a password is right for now, when a login beside this one has made it anew; else the one that it was right for. */
+  const hashNow = async (userId: string, password: string, before: string): Promise<string> => {
+    const now = (await users.credentialById(userId))?.passwordHash ?? before;
+    return now !== before && (await hasher.verify(now, password)) ? now : before;
+  };
+
   const carryOut = (change: Change, ending?: Ending): void => {
     if (change === undefined) throw noSuchUser();
     announce(change, ending);
@@ -151,7 +157,8 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
         const { userId, passwordHash } = await verify(await findCredential(users, identifier), standIn, prepared.password, caller);
         if (!hasher.needsRehash(passwordHash)) return { userId, passwordHash };
         const rehashed = await hasher.hash(prepared.password);
-        return { userId, passwordHash: (await users.rehash(userId, passwordHash, rehashed)) ? rehashed : passwordHash };
+        const isReplaced = await users.rehash(userId, passwordHash, rehashed);
+        return { userId, passwordHash: isReplaced ? rehashed : await hashNow(userId, prepared.password, passwordHash) };
       });
     },
 
@@ -161,8 +168,10 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
       if ('rule' in current || 'rule' in next) throw refuse([current, next]);
       const change = await attempt(caller, async () => {
         const credential = await verify(await users.credentialById(userId), userId, current.password, caller);
-        const hashes = { old: credential.passwordHash, new: await hasher.hash(next.password) };
-        return users.changePassword(userId, hashes, keepOtherSessions ? undefined : { except: sessionId }, { ...caller, userId });
+        const newHash = await hasher.hash(next.password);
+        const replace = (old: string) =>
+          users.changePassword(userId, { old, new: newHash }, keepOtherSessions ? undefined : { except: sessionId }, { ...caller, userId });
+        return (await replace(credential.passwordHash)) ?? replace(await hashNow(userId, current.password, credential.passwordHash));
       });
       if (change === undefined) throw new AuthError({ code: 'INVALID_CREDENTIALS' }, 'the password was changed meanwhile');
       announce(change, { reason: 'PASSWORD_CHANGED', except: sessionId });
@@ -185,8 +194,8 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
 
     async unlock(userId, actor) {
       if (!isUuid(userId) || (await users.byIds([userId])).length === 0) throw noSuchUser();
-      await throttle.clear(userId);
       await audit.record({ type: 'USER_UNLOCKED', userId, sessionId: null, reason: null }, actor);
+      await throttle.clear(userId);
     },
 
     async setDisabled(userId, disabled, actor) {

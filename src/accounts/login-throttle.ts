@@ -55,9 +55,9 @@ export interface LoginThrottle {
   /**
    * Runs one guess, counted per account and per network in the database.
    *
-   * Checks, in order: the network; the account; and where strangers have used either up, whether the caller is one of the account's own devices
-   * (signed in as it, or at the network of one of its live sessions). Such a device has a count of its own when the account's is used up, and the
-   * network's does not hold it back: nobody is locked out by the guesses of others.
+   * Checks, in order: the network, which does not hold back who is signed in to the account; the account; and where strangers have used that up,
+   * whether the caller is one of its own devices (signed in to it, or at the network of one of its live sessions), which has a count of its own.
+   * Nobody is locked out by the guesses of others.
    *
    * @param account the user's id, or something that stands for an identifier that nobody has.
    * @throws {AuthError} RATE_LIMITED, whether or not the password would have been right; and what `guess` throws.
@@ -142,7 +142,8 @@ export function createLoginThrottle({
       const isOwnDevice = async () =>
         guesser.subject === account || (network !== undefined && (await knownAddresses()).some((known) => networkOf(known) === network));
       const isCounted = networkKey !== undefined && (await store.begin(networkKey, NETWORK));
-      if (networkKey !== undefined && !isCounted && !(await isOwnDevice())) return refuse(networkKey, tellRefused);
+      // Who is at the address of a session is not enough here: the answer would tell everyone there who else has one.
+      if (networkKey !== undefined && !isCounted && guesser.subject !== account) return refuse(networkKey, tellRefused);
       let isRight: boolean | undefined;
       let key: string | undefined;
       try {

@@ -98,7 +98,7 @@ export const environmentSchema = z.object({
     description: 'password hashes computed at once; more starve the thread pool that token checks share',
   }),
   LATCHKEY_ARGON2_QUEUE: key(count(0, 10_000, 64), {
-    description: 'password hashes that may wait; beyond it, SERVICE_UNAVAILABLE',
+    description: 'logins and whatever else hashes a password that may wait; beyond it, SERVICE_UNAVAILABLE',
   }),
   LATCHKEY_ADDRESS_LIMIT_PER_MINUTE: key(count(1, 1_000_000, 1200), {
     description: 'passwords that one address (IPv6: one /64) may try or set in a minute, on each replica',
@@ -125,7 +125,7 @@ export const environmentSchema = z.object({
   LATCHKEY_ALLOW_DEVELOPMENT_SECRETS: key(flag(false), {
     description: 'let production run on secrets that were generated for development',
   }),
-  LATCHKEY_DATABASE_POOL_MAX: key(count(1, 500, 10), { description: 'database connections per replica' }),
+  LATCHKEY_DATABASE_POOL_MAX: key(count(2, 500, 10), { description: 'database connections per replica' }),
   LATCHKEY_DATABASE_TIMEOUT_MS: key(count(100, 600_000, 5000), {
     unit: 'ms',
     description: 'the longest wait for a connection, a lock or a statement',

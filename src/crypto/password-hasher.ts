@@ -26,7 +26,7 @@ export interface PasswordHasher {
   verify(hash: string | undefined, password: string): Promise<boolean>;
   /** Whether the hash was made with other parameters than today's, or another pepper. */
   needsRehash(hash: string): boolean;
-  /** How many hashes wait for their turn. */
+  /** How many of those that were admitted are more than may hash at once. */
   readonly waiting: number;
 }
 
@@ -34,7 +34,7 @@ export interface PasswordHasher {
  * Makes the hasher. Passwords come prepared: well-formed, in NFC, of bounded length (`accounts/password-policy.ts`).
  *
  * @param peppers the first is used for new hashes, the rest are still accepted; none: hashes without a pepper, as those made before there was one.
- * @throws {AuthError} SERVICE_UNAVAILABLE from `hash` and `verify` when too many hashes wait already.
+ * @throws {AuthError} SERVICE_UNAVAILABLE from `hash` and `verify`, too, when who was not admitted asks for more than the queue holds.
  */
 export async function createPasswordHasher(settings: Config['argon2'], peppers: readonly string[] = []): Promise<PasswordHasher> {
   const options = {
@@ -47,7 +47,7 @@ export async function createPasswordHasher(settings: Config['argon2'], peppers: 
   // Whoever is in hashes one password at a time: for all who are, there is room in the queue.
   const doorkeeper = createWorkQueue({ concurrency: settings.concurrency + settings.queueLimit, queueLimit: 0 });
   const unlessFull = <T>(result: Promise<T> | undefined): Promise<T> =>
-    result ?? Promise.reject(new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'the queue for password hashes is full'));
+    result ?? Promise.reject(new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'too many passwords wait to be hashed'));
   const queued = <T>(task: () => Promise<T>): Promise<T> => unlessFull(queue.run(task));
 
   const ring = peppers.map(createPepper);
@@ -77,7 +77,7 @@ export async function createPasswordHasher(settings: Config['argon2'], peppers: 
       return known !== undefined && matches;
     },
     get waiting() {
-      return queue.waiting;
+      return Math.max(0, doorkeeper.running - settings.concurrency);
     },
     needsRehash: (known) => !known.startsWith('$argon2id$') || pepperIdOf(known) !== active?.id || argon2.needsRehash(known, options),
   };

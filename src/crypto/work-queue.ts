@@ -2,8 +2,8 @@
 export interface WorkQueue {
   /** Runs the task when there is room; undefined at once, without running it, when the queue is full. */
   run<T>(task: () => Promise<T>): Promise<T> | undefined;
-  /** How many wait. */
-  readonly waiting: number;
+  /** How many run. */
+  readonly running: number;
 }
 
 /**
@@ -29,8 +29,8 @@ export function createWorkQueue({ concurrency, queueLimit }: { concurrency: numb
       if (waiting.length >= queueLimit) return undefined;
       return new Promise<void>((resolve) => waiting.push(resolve)).then(task).finally(release);
     },
-    get waiting() {
-      return waiting.length;
+    get running() {
+      return running;
     },
   };
 }

@@ -4,6 +4,7 @@ import { HeaderMap, type ApolloServer } from '@apollo/server';
 import { fastifyApolloHandler } from '@as-integrations/fastify';
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
+import Negotiator from 'negotiator';
 
 import type { BuildContext, LatchkeyContext } from '../graphql/context.js';
 import { parseBearer, type BearerCredentials } from '../tokens/bearer.js';
@@ -12,13 +13,17 @@ import { sendHttpError } from './http-error.js';
 /** JSON in UTF-8 and nothing that a browser sends without asking first (CSRF). No white space but where RFC 9110 section 8.3.1 allows it. */
 const JSON_CONTENT_TYPE = /^application\/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?$/i;
 
-/** An Accept header that one of our two media types meets. Apollo would find out when the operation has run. */
-const ACCEPTABLE = /(?:^|[\s,])(?:\*\/\*|application\/(?:\*|json|graphql-response\+json))(?=$|[\s;,])/i;
+/** What an answer can be, the first where a client does not mind (GraphQL over HTTP section 4). */
+const MEDIA_TYPES = ['application/json; charset=utf-8', 'application/graphql-response+json; charset=utf-8'];
+/** Clients send a handful of Accept headers. */
+const REMEMBERED_ACCEPTS = 100;
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** What the Authorization header holds, once it was looked at. */
     credentials: BearerCredentials | undefined;
+    /** The media type that the client would like its answer to have. */
+    answerType: string | undefined;
   }
 }
 
@@ -34,6 +39,8 @@ interface GraphqlRouteOptions {
 export function graphqlRoute({ apollo, buildContext }: GraphqlRouteOptions): FastifyPluginCallback {
   return (app, _options, done) => {
     app.decorateRequest('credentials', undefined);
+    app.decorateRequest('answerType', undefined);
+    const negotiate = createNegotiation();
     app.addHook('onRequest', async (request, reply) => {
       void reply.header('cache-control', 'no-store');
       if (request.method !== 'POST') {
@@ -43,7 +50,9 @@ export function graphqlRoute({ apollo, buildContext }: GraphqlRouteOptions): Fas
       if (!JSON_CONTENT_TYPE.test(request.headers['content-type'] ?? '')) {
         return sendHttpError(reply, 415, 'Send JSON, and say so: "Content-Type: application/json".');
       }
-      if (!ACCEPTABLE.test(request.headers.accept ?? '*/*')) {
+      // Apollo would find out when the operation has run.
+      request.answerType = negotiate(request.headers.accept);
+      if (request.answerType === undefined) {
         return sendHttpError(reply, 406, 'The answer is application/graphql-response+json or application/json.');
       }
       if (Object.hasOwn(request.query as object, 'access_token')) {
@@ -67,23 +76,14 @@ export function graphqlRoute({ apollo, buildContext }: GraphqlRouteOptions): Fas
       return context;
     };
     const integration = fastifyApolloHandler(apollo, { context: contextOf });
-    /** The media type that Apollo chose for an Accept header: clients send a handful of them. */
-    const negotiated = new LRUCache<string, string>({ max: 100 });
 
     /**
      * Answers an ordinary operation without what Apollo does for other transports: its map of headers, its CSRF check and its content
      * negotiation, which cost more than a small operation. What is out of the ordinary takes the long way, and is answered or refused there.
      */
     const handler = async (request: FastifyRequest, reply: FastifyReply) => {
-      const accept = request.headers.accept ?? '';
-      const contentType = negotiated.get(accept);
-      const operation = contentType === undefined ? undefined : ordinaryOperation(request.body);
-      if (contentType === undefined || operation === undefined) {
-        const answer: unknown = await integration.call(app, request, reply);
-        const chosen = reply.getHeader('content-type');
-        if (reply.statusCode === 200 && typeof chosen === 'string') negotiated.set(accept, chosen);
-        return answer;
-      }
+      const operation = ordinaryOperation(request.body);
+      if (operation === undefined) return integration.call(app, request, reply);
       const { http, body } = await apollo.executeOperation(
         { ...operation, http: WHOLE_ANSWER },
         { contextValue: await contextOf(request) },
@@ -91,11 +91,24 @@ export function graphqlRoute({ apollo, buildContext }: GraphqlRouteOptions): Fas
       if (body.kind !== 'single') throw new Error('Nothing here is delivered incrementally.');
       const { errors, data, extensions } = body.singleResult;
       for (const [name, value] of http.headers) void reply.header(name, value);
-      void reply.code(http.status ?? 200).header('content-type', contentType);
+      void reply.code(http.status ?? 200).header('content-type', request.answerType);
       return `${JSON.stringify({ errors, data, extensions })}\n`;
     };
     app.route({ method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'], url: '/graphql', handler });
     done();
+  };
+}
+
+/** Tells which of our media types an Accept header prefers; undefined for none. */
+function createNegotiation(): (accept: string | undefined) => string | undefined {
+  const known = new LRUCache<string, { answerType: string | undefined }>({ max: REMEMBERED_ACCEPTS });
+  return (accept = '*/*') => {
+    let negotiated = known.get(accept);
+    if (negotiated === undefined) {
+      negotiated = { answerType: new Negotiator({ headers: { accept } }).mediaType(MEDIA_TYPES) };
+      known.set(accept, negotiated);
+    }
+    return negotiated.answerType;
   };
 }
 

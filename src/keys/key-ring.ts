@@ -96,6 +96,8 @@ type UsableKey = ReturnType<KeyRing['signingKey']>;
 export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, clock, log }: KeyRingOptions): KeyRing {
   let keys: ReadonlyMap<string, SigningKey> = new Map();
   let isLoaded = false;
+  let reads = 0;
+  let newestRead = 0;
   let reloadedAt: number | undefined;
   let reloadFailedAt: number | undefined;
   let reloading: Promise<void> | undefined;
@@ -111,7 +113,11 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
   };
 
   const readStore = async () => {
+    const turn = (reads += 1);
     const opened = await Promise.all((await store.list()).map((stored) => openSigningKey(secrets, stored)));
+    // One that was begun later may know of a key that was revoked since.
+    if (turn < newestRead) return;
+    newestRead = turn;
     keys = new Map(opened.map((key) => [key.kid, key]));
     isLoaded = true;
   };
@@ -156,7 +162,7 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
     reloading ??= readStore().finally(() => (reloading = undefined));
     try {
       await reloading;
-      reloadedAt = clock.now();
+      reloadedAt = clock.monotonic();
       reloadFailedAt = undefined;
     } catch (error) {
       reloadFailedAt = clock.monotonic();
@@ -190,7 +196,7 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
     },
     async verificationKey(kid) {
       // The first load does not count: another replica may have stored its key a moment after.
-      if (!keys.has(kid) && (reloadedAt === undefined || clock.now() - reloadedAt >= RELOAD_INTERVAL_MS)) await reload();
+      if (!keys.has(kid) && (reloadedAt === undefined || clock.monotonic() - reloadedAt >= RELOAD_INTERVAL_MS)) await reload();
       const key = keys.get(kid);
       return key !== undefined && isCurrent(key) ? key : undefined;
     },

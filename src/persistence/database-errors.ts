@@ -2,8 +2,9 @@ import { AuthError } from '../errors.js';
 
 /** SQLSTATE classes that say "not now": connection, resources, operator intervention, system, rollback of a transaction. */
 const TRANSIENT_CLASSES = new Set(['08', '40', '53', '57', '58']);
-/** lock_not_available, read_only_sql_transaction (a standby after failover), invalid_password and invalid_catalog_name (seen while it restarts). */
-const TRANSIENT_STATES = new Set(['55P03', '25006', '28P01', '3D000']);
+/** lock_not_available, read_only_sql_transaction (a standby after failover), invalid_password and invalid_catalog_name (seen while it restarts);
+ * invalid_sql_statement_name and duplicate_prepared_statement (a pooler in front that passes prepared statements to the wrong connection). */
+const TRANSIENT_STATES = new Set(['55P03', '25006', '28P01', '3D000', '26000', '42P05']);
 const NETWORK_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

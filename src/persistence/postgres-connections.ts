@@ -12,7 +12,7 @@ type PostgresClient = Awaited<ReturnType<typeof connectTo>>;
 
 /**
  * Runs statements as ones that each connection prepares once: PostgreSQL parses them no more after that, and seldom plans them. Their texts are
- * those of the stores, a few dozen. PgBouncer passes prepared statements on from 1.21.
+ * those of the stores, a few dozen. PgBouncer passes them on from 1.21, where max_prepared_statements says so.
  */
 export function createPreparedExecutor(pool: () => Promise<PostgresPool>): (text: string, values: unknown[]) => Promise<unknown[]> {
   const names = new Map<string, string>();

@@ -125,7 +125,7 @@ export interface SessionStore {
   revivedAmong(endings: readonly PastEnding[]): Promise<RevivedSession[]>;
   findLive(sessionId: string): Promise<{ userId: string; generation: number } | undefined>;
   byIds(ids: readonly string[]): Promise<SessionRecord[]>;
-  /** The live sessions of each user, the last seen first. */
+  /** The live sessions of each user, the last seen first, a hundred at most: anyone can have any number. */
   liveByUsers(userIds: readonly string[]): Promise<SessionRecord[]>;
   /** Writes sightings; tells which it left for later because their rows were locked. */
   recordSightings(sightings: readonly Sighting[]): Promise<Sighting[]>;
@@ -150,12 +150,15 @@ const REVOKE = `
   SELECT * FROM announced`;
 
 /**
- * A CTE `kept` that carries one session over to the user's new version, from `moved`: only one that was not over itself, for an access token
- * may name it for a second longer.
+ * CTEs that carry one session over to the user's new version, from `moved`: only one that was not over itself, for an access token may name it for a
+ * second longer. It is locked first, and what was locked is compared: its version in the statement's snapshot may be that from before a change which
+ * kept it too.
  */
-export const keepSession = (sessionId: string) => `kept AS (
+export const keepSession = (sessionId: string) => `own AS (
+    SELECT s.id, s.user_version FROM session s JOIN moved ON s.user_id = moved.id WHERE s.id = ${sessionId} FOR NO KEY UPDATE OF s
+  ), kept AS (
     UPDATE session s SET user_version = moved.security_version
-      FROM moved WHERE s.id = ${sessionId} AND s.user_id = moved.id AND s.user_version >= moved.session_version_before
+      FROM moved, own WHERE s.id = own.id AND own.user_version >= moved.session_version_before
   )`;
 
 /** One row each, however many sessions: those that began before are over by comparison. */
@@ -170,6 +173,7 @@ const REVOKE_ALL = `
   SELECT * FROM announced`;
 
 const USERS_IN_A_BATCH = 1000;
+const LISTED_SESSIONS = 100;
 
 const REVOKE_EVERYONE = `
   WITH held AS (
@@ -355,7 +359,10 @@ export function createSessionStore(db: Database, { revocationLifetimeSeconds }: 
 
     async liveByUsers(userIds) {
       const rows = await db.query<RecordRow>(
-        `SELECT ${RECORD} FROM session s JOIN user_account u ON u.id = s.user_id WHERE s.user_id = ANY ($1::uuid[]) AND ${LIVE} ORDER BY s.last_seen_at DESC, s.id DESC`,
+        `SELECT listed.* FROM unnest($1::uuid[]) AS asked (user_id) CROSS JOIN LATERAL (
+           SELECT ${RECORD} FROM session s JOIN user_account u ON u.id = s.user_id WHERE s.user_id = asked.user_id AND ${LIVE}
+            ORDER BY s.last_seen_at DESC, s.id DESC LIMIT ${LISTED_SESSIONS}
+         ) AS listed`,
         [userIds],
       );
       return rows.map(toRecord);

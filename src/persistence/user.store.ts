@@ -83,16 +83,21 @@ const CHANGE_PASSWORD = `
      ${audit({ type: `'PASSWORD_CHANGED'`, from: 'changed', userId: 'user_id', sessionId: '$5::uuid', reason: 'NULL', actor: '$7' })}
   ${CHANGED}`;
 
+/* Roles are replaced as the snapshot has them: where someone else has replaced them since, it is overtaken, changes nothing and is tried again. */
 const SET_ROLES = `
-  WITH changed AS (
-    UPDATE user_account SET security_version = security_version + 1 WHERE id = $1 RETURNING id, security_version
+  WITH seen AS (
+    SELECT id, security_version FROM user_account WHERE id = $1
+  ), changed AS (
+    UPDATE user_account u SET security_version = u.security_version + 1
+      FROM seen WHERE u.id = seen.id AND u.security_version = seen.security_version RETURNING u.id, u.security_version
   ), removed AS (
     DELETE FROM user_role r USING changed WHERE r.user_id = changed.id AND r.role <> ALL ($2::text[])
   ), added AS (
     INSERT INTO user_role (user_id, role) SELECT changed.id, unnest($2::text[]) FROM changed ON CONFLICT DO NOTHING
   ), ${announce('user', 'changed', 'id', 'security_version', '$3')},
      ${audit({ type: `'ROLES_CHANGED'`, from: 'changed', userId: 'id', sessionId: 'NULL', reason: `array_to_string($2::text[], ' ')`, actor: '$4' })}
-  ${CHANGED}`;
+  SELECT announced.*, changed.id IS NULL AS "isOvertaken" FROM seen LEFT JOIN changed ON true LEFT JOIN announced ON true`;
+const SET_ROLES_TRIES = 10;
 
 const SET_DISABLED = `
   WITH changed AS (
@@ -184,8 +189,19 @@ export function createUserStore(db: Database, { revocationLifetimeSeconds }: { r
         await db.query<ChangeRow>(CHANGE_PASSWORD, [userId, null, hash, true, null, revocationLifetimeSeconds, actorParameter(actor)]),
       ),
 
-    setRoles: async (userId, roles, actor) =>
-      changeOf(await db.query<ChangeRow>(SET_ROLES, [userId, roles, revocationLifetimeSeconds, actorParameter(actor)])),
+    async setRoles(userId, roles, actor) {
+      for (let tries = 0; tries < SET_ROLES_TRIES; tries += 1) {
+        const rows = await db.query<ChangeRow & { isOvertaken: boolean }>(SET_ROLES, [
+          userId,
+          roles,
+          revocationLifetimeSeconds,
+          actorParameter(actor),
+        ]);
+        if (rows[0]?.isOvertaken !== true)
+          return changeOf(rows.map(({ kind, key, minimumVersion, expiresAt }) => ({ kind, key, minimumVersion, expiresAt })));
+      }
+      throw new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'others change the user at the same time, again and again');
+    },
 
     setDisabled: async (userId, disabled, actor) =>
       changeOf(await db.query<ChangeRow>(SET_DISABLED, [userId, disabled, revocationLifetimeSeconds, actorParameter(actor)])),

@@ -1,7 +1,6 @@
 import type { Logger } from '../log.js';
-import type { HousekeepingStore } from '../persistence/housekeeping.store.js';
+import type { HousekeepingStore, Walked } from '../persistence/housekeeping.store.js';
 
-const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 /** Enough to keep up, few enough to leave the database to its users. */
 const BATCHES_A_RUN = 20;
 
@@ -12,7 +11,7 @@ export interface Housekeeping {
   run(): Promise<Removed>;
 }
 
-/** Removes ended sessions, expired revocations, idle throttles, dead signing keys and old audit events. Sessions are walked through by and by. */
+/** Removes ended sessions, expired revocations, idle throttles, dead signing keys and old audit events. Sessions and throttles are walked through by and by. */
 export function createHousekeeping({
   store,
   auditRetentionDays,
@@ -22,8 +21,6 @@ export function createHousekeeping({
   auditRetentionDays: number;
   log: Logger;
 }): Housekeeping {
-  let sessionsAfter = FIRST_ID;
-
   const drain = async (removeBatch: () => Promise<number>): Promise<number> => {
     let total = 0;
     for (let batch = 0; batch < BATCHES_A_RUN; batch += 1) {
@@ -34,23 +31,28 @@ export function createHousekeeping({
     return total;
   };
 
-  const walkSessions = async (): Promise<number> => {
-    let total = 0;
-    for (let batch = 0; batch < BATCHES_A_RUN; batch += 1) {
-      const { removed, lastId } = await store.removeSessions(sessionsAfter);
-      total += removed;
-      sessionsAfter = lastId ?? FIRST_ID;
-      if (lastId === undefined) break;
-    }
-    return total;
+  const createWalk = (removeNext: (after: string | undefined) => Promise<Walked>) => {
+    let after: string | undefined;
+    return async (): Promise<number> => {
+      let total = 0;
+      for (let batch = 0; batch < BATCHES_A_RUN; batch += 1) {
+        const { removed, last } = await removeNext(after);
+        total += removed;
+        after = last;
+        if (last === undefined) break;
+      }
+      return total;
+    };
   };
+  const walkSessions = createWalk((after) => store.removeSessions(after));
+  const walkThrottles = createWalk((after) => store.removeThrottles(after));
 
   return {
     async run() {
       const removed: Removed = {
         sessions: await walkSessions(),
         revocations: await drain(() => store.removeRevocations()),
-        throttles: await drain(() => store.removeThrottles()),
+        throttles: await walkThrottles(),
         signingKeys: await drain(() => store.removeSigningKeys()),
         auditEvents: await drain(() => store.removeAuditEvents(auditRetentionDays)),
       };

@@ -385,11 +385,14 @@ describe('every response', () => {
     expect((await postJson(PROBE, { accept })).headers.get('content-type')).toBe(contentType);
   });
 
-  it('to an Accept that nothing here meets is 406, and nothing runs', async () => {
-    const response = await postJson(PROBE, { accept: 'text/html' });
-    expect(response.status).toBe(406);
-    expect(probe.runs).toBe(0);
-  });
+  it.each(['text/html', 'application/json;q=0', 'application/*;q=0, text/*'])(
+    'to an Accept that nothing here meets is 406, and nothing runs: %s',
+    async (accept) => {
+      const response = await postJson(PROBE, { accept });
+      expect(response.status).toBe(406);
+      expect(probe.runs).toBe(0);
+    },
+  );
 });
 
 describe('A7: a page in a browser', () => {

@@ -346,6 +346,29 @@ describe('a hash of older parameters', () => {
     await expect(today.authenticate(email, NEW_PASSWORD, NOBODY)).rejects.toMatchObject(INVALID_CREDENTIALS);
   });
 
+  it('is made again by one of two who sign in or change the password at the same time, and neither is refused', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const { id, email } = await newUser();
+      const both = await Promise.all([today.authenticate(email, PASSWORD, NOBODY), today.authenticate(email, PASSWORD, NOBODY)]);
+      expect(both).toEqual([await authenticated(id), await authenticated(id)]);
+    }
+    const { id, email } = await newUser();
+    const old = await hashOf(id);
+    vi.spyOn(hasher, 'hash').mockImplementationOnce(async (password) => {
+      // While the new password is hashed, a login makes the old one's hash anew.
+      await today.authenticate(email, PASSWORD, NOBODY);
+      expect(await hashOf(id)).not.toBe(old);
+      vi.restoreAllMocks();
+      return hasher.hash(password);
+    });
+    const sessionId = await newSession(id);
+    await accounts.changePassword(
+      { userId: id, sessionId, currentPassword: PASSWORD, newPassword: NEW_PASSWORD, keepOtherSessions: false },
+      { ...NOBODY, subject: id },
+    );
+    expect(await today.authenticate(email, NEW_PASSWORD, NOBODY)).toEqual(await authenticated(id));
+  });
+
   it('stays when the sign-in fails', async () => {
     const { id, email } = await newUser();
     await expect(today.authenticate(email, NEW_PASSWORD, NOBODY)).rejects.toMatchObject(INVALID_CREDENTIALS);

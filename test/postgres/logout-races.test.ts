@@ -55,6 +55,32 @@ describeOnPostgres('logouts that race', () => {
     });
   });
 
+  it('that each end the others and keep one session, keep it', async () => {
+    for (let round = 0; round < 60; round += 1) {
+      const userId = await engine.newUser();
+      const pair = await engine.signIn(userId);
+      const other = await engine.signIn(userId);
+      const endOthers = () => engine.sessions.logout(principalOf(pair), OPERATOR, null, 'OTHER_SESSIONS');
+      await Promise.all([endOthers(), endOthers()]);
+      expect(await codeOf(engine.refresh(other))).toBe('INVALID_REFRESH_TOKEN');
+      expect(await engine.isAlive(pair), `round ${round}`).toBe(true);
+    }
+  });
+
+  it('roles that are set at the same time are those of one call, whole', async () => {
+    for (let round = 0; round < 60; round += 1) {
+      const userId = await engine.newUser();
+      const changes = await Promise.all([
+        engine.users.setRoles(userId, ['admin'], OPERATOR),
+        engine.users.setRoles(userId, ['user'], OPERATOR),
+      ]);
+      expect(changes.map((change) => change?.length)).toEqual([1, 1]);
+      const [user] = await engine.users.byIds([userId]);
+      expect(user!.roles, `round ${round}`).toHaveLength(1);
+    }
+    expect(await engine.users.setRoles('019aa000-0000-7000-8000-00000000000a', ['user'], OPERATOR)).toBeUndefined();
+  });
+
   it('that end all sessions of one user in different ways wait for each other, and none fails', async () => {
     for (let round = 0; round < 10; round += 1) {
       const userId = await engine.newUser();

@@ -86,7 +86,7 @@ export class UserResolver {
   }
 
   @FieldResolver(() => [SessionType], {
-    description: 'The live sessions, the last seen first. Those of another user need the scope users:read.',
+    description: 'The live sessions, the last seen first, a hundred at most. Those of another user need the scope users:read.',
   })
   async sessions(@Root() { id }: UserType, @Ctx() { principal, loaders }: LatchkeyContext): Promise<SessionType[]> {
     const refusal = authenticated(principal).subject === id ? undefined : refusalOf({ kind: 'scopes', anyOf: [['users:read']] }, principal);

@@ -13,10 +13,10 @@ function setUp(more: Partial<HousekeepingStore> = {}) {
   const store = {
     batchSize: BATCH,
     removeRevocations: vi.fn(async () => 0),
-    removeThrottles: vi.fn(async () => 0),
     removeSigningKeys: vi.fn(async () => 0),
     removeAuditEvents: vi.fn<HousekeepingStore['removeAuditEvents']>(async () => 0),
-    removeSessions: vi.fn<Walk>(async () => ({ removed: 0, lastId: undefined })),
+    removeSessions: vi.fn<Walk>(async () => ({ removed: 0, last: undefined })),
+    removeThrottles: vi.fn<Walk>(async () => ({ removed: 0, last: undefined })),
     ...more,
   };
   const { log, lines } = recordingLog();
@@ -37,11 +37,10 @@ describe('a round of housekeeping', () => {
     const removeRevocations = table(25);
     const { housekeeping } = setUp({
       removeRevocations,
-      removeThrottles: table(10),
       removeSigningKeys: table(1),
       removeAuditEvents: table(3),
     });
-    expect(await housekeeping.run()).toEqual({ sessions: 0, revocations: 25, throttles: 10, signingKeys: 1, auditEvents: 3 });
+    expect(await housekeeping.run()).toEqual({ sessions: 0, revocations: 25, throttles: 0, signingKeys: 1, auditEvents: 3 });
     expect(removeRevocations).toHaveBeenCalledTimes(3);
   });
 
@@ -58,27 +57,29 @@ describe('a round of housekeeping', () => {
   });
 
   it('says what it removed, and nothing when that is nothing', async () => {
-    const { housekeeping, lines } = setUp({ removeThrottles: table(2) });
-    expect(await housekeeping.run()).toMatchObject({ throttles: 2 });
+    const { housekeeping, lines } = setUp({ removeAuditEvents: table(2) });
+    expect(await housekeeping.run()).toMatchObject({ auditEvents: 2 });
     expect(await housekeeping.run()).toEqual(NOTHING);
-    expect(lines).toEqual([expect.objectContaining({ level: 'info', throttles: 2 })]);
+    expect(lines).toEqual([expect.objectContaining({ level: 'info', auditEvents: 2 })]);
   });
 
-  it('walks through the sessions by and by, and then begins anew', async () => {
-    const FIRST = '00000000-0000-0000-0000-000000000000';
+  it.each([
+    ['sessions', 'removeSessions'],
+    ['throttles', 'removeThrottles'],
+  ] as const)('walks through the %s by and by, and then begins anew', async (kind, method) => {
     let batches = 0;
-    const removeSessions = vi.fn<Walk>(async () => {
+    const walk = vi.fn<Walk>(async () => {
       batches += 1;
       // Twenty-five batches are the table.
-      return { removed: 1, lastId: batches % 25 === 0 ? undefined : `after batch ${batches}` };
+      return { removed: 1, last: batches % 25 === 0 ? undefined : `after batch ${batches}` };
     });
-    const { housekeeping } = setUp({ removeSessions });
-    expect(await housekeeping.run()).toMatchObject({ sessions: 20 });
-    expect(await housekeeping.run()).toMatchObject({ sessions: 5 });
+    const { housekeeping } = setUp({ [method]: walk });
+    expect(await housekeeping.run()).toMatchObject({ [kind]: 20 });
+    expect(await housekeeping.run()).toMatchObject({ [kind]: 5 });
     await housekeeping.run();
-    const from = removeSessions.mock.calls.map(([afterId]) => afterId);
-    expect(from[0]).toBe(FIRST);
+    const from = walk.mock.calls.map(([after]) => after);
+    expect(from[0]).toBeUndefined();
     expect(from[20]).toBe('after batch 20');
-    expect(from[25]).toBe(FIRST);
+    expect(from[25]).toBeUndefined();
   });
 });
