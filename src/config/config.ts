@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 import { z } from 'zod';
 
 import { OperatorError } from '../errors.js';
@@ -94,8 +96,9 @@ export const environmentSchema = z.object({
   LATCHKEY_ARGON2_MEMORY_KIB: key(count(7168, 4_194_304, 19_456), { unit: 'KiB', description: 'argon2id memory per hash' }),
   LATCHKEY_ARGON2_ITERATIONS: key(count(1, 20, 2), { description: 'argon2id passes' }),
   LATCHKEY_ARGON2_PARALLELISM: key(count(1, 16, 1), { description: 'argon2id lanes' }),
-  LATCHKEY_ARGON2_CONCURRENCY: key(count(1, 64, 2), {
+  LATCHKEY_ARGON2_CONCURRENCY: key(count(1, 64, Math.min(2, availableParallelism())), {
     description: 'password hashes computed at once; more starve the thread pool that token checks share',
+    shownDefault: '2, or 1 on a single core',
   }),
   LATCHKEY_ARGON2_QUEUE: key(count(0, 10_000, 64), {
     description: 'logins and whatever else hashes a password that may wait; beyond it, SERVICE_UNAVAILABLE',

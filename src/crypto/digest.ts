@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, type KeyObject } from 'node:crypto';
 
 export function sha256(...parts: readonly (string | Buffer)[]): Buffer {
   const hash = createHash('sha256');
@@ -7,7 +7,7 @@ export function sha256(...parts: readonly (string | Buffer)[]): Buffer {
 }
 
 /** HMAC-SHA256 (RFC 2104) over the parts, one behind the other: callers use parts of fixed length. */
-export function hmacSha256(key: Buffer, ...parts: readonly (string | Buffer)[]): Buffer {
+export function hmacSha256(key: KeyObject, ...parts: readonly (string | Buffer)[]): Buffer {
   const hmac = createHmac('sha256', key);
   for (const part of parts) hmac.update(part);
   return hmac.digest();

@@ -1,11 +1,11 @@
-import { hkdfSync } from 'node:crypto';
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 
 /** One entry of `LATCHKEY_SECRETS`. The secret itself is never used as a key: each use derives its own (HKDF, RFC 5869). */
 export interface ServerSecret {
   /** One byte, derived from the secret; a hint, not a name: two secrets may share it. */
   readonly id: number;
-  /** 32 bytes for one use, named by a label. */
-  derive(label: string): Buffer;
+  /** A key of 32 bytes for one use, named by a label. */
+  derive(label: string): KeyObject;
 }
 
 export interface SecretRing {
@@ -28,13 +28,14 @@ export function createSecretRing(secrets: readonly string[]): SecretRing {
 }
 
 function createServerSecret(secret: string): ServerSecret {
-  const derived = new Map<string, Buffer>();
-  const derive = (label: string): Buffer => {
+  const deriveBytes = (label: string) => Buffer.from(hkdfSync('sha256', secret, 'latchkey', label, 32));
+  const derived = new Map<string, KeyObject>();
+  const derive = (label: string): KeyObject => {
     const known = derived.get(label);
     if (known !== undefined) return known;
-    const fresh = Buffer.from(hkdfSync('sha256', secret, 'latchkey', label, 32));
+    const fresh = createSecretKey(deriveBytes(label));
     derived.set(label, fresh);
     return fresh;
   };
-  return { id: derive('secret id').readUInt8(0), derive };
+  return { id: deriveBytes('secret id').readUInt8(0), derive };
 }

@@ -1,6 +1,7 @@
 import { actorParameter, audit, type Actor } from './audit.store.js';
 import type { ClientAddress } from './client-address.js';
 import type { Database } from './database.js';
+import { idsParameter, oneOf } from './one-of.js';
 import { announce, type RevocationEntry } from './revocation.store.js';
 
 export interface SessionRecord {
@@ -212,6 +213,11 @@ const RECORD = `
   ${epoch('least(s.idle_expires_at, s.absolute_expires_at)')} AS "expiresAt",
   s.ip_address AS "ipAddress", s.user_agent AS "userAgent"`;
 
+/** The live sessions of a user, the last seen first. */
+const liveOf = (userId: string) => `
+  SELECT ${RECORD} FROM session s JOIN user_account u ON u.id = s.user_id WHERE s.user_id = ${userId} AND ${LIVE}
+   ORDER BY s.last_seen_at DESC, s.id DESC LIMIT ${LISTED_SESSIONS}`;
+
 const INSERT = `
   WITH inserted AS (
     INSERT INTO session (id, user_id, user_version, generation, current_hash, secret_id, scopes, device_name, device_platform,
@@ -353,17 +359,16 @@ export function createSessionStore(db: Database, { revocationLifetimeSeconds }: 
     },
 
     async byIds(ids) {
-      const rows = await db.query<RecordRow>(`SELECT ${RECORD} FROM session s WHERE s.id = ANY ($1::uuid[])`, [ids]);
+      const rows = await db.query<RecordRow>(`SELECT ${RECORD} FROM session s WHERE s.id ${oneOf(ids)}`, [idsParameter(ids)]);
       return rows.map(toRecord);
     },
 
     async liveByUsers(userIds) {
       const rows = await db.query<RecordRow>(
-        `SELECT listed.* FROM unnest($1::uuid[]) AS asked (user_id) CROSS JOIN LATERAL (
-           SELECT ${RECORD} FROM session s JOIN user_account u ON u.id = s.user_id WHERE s.user_id = asked.user_id AND ${LIVE}
-            ORDER BY s.last_seen_at DESC, s.id DESC LIMIT ${LISTED_SESSIONS}
-         ) AS listed`,
-        [userIds],
+        userIds.length === 1
+          ? liveOf('$1')
+          : `SELECT listed.* FROM unnest($1::uuid[]) AS asked (user_id) CROSS JOIN LATERAL (${liveOf('asked.user_id')}) AS listed`,
+        [idsParameter(userIds)],
       );
       return rows.map(toRecord);
     },

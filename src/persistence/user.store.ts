@@ -4,6 +4,7 @@ import { brokenUniqueConstraint } from './database-errors.js';
 import type { Database } from './database.js';
 import { Role } from './entities/role.entity.js';
 import { User } from './entities/user.entity.js';
+import { idsParameter, oneOf } from './one-of.js';
 import { announce, type RevocationEntry } from './revocation.store.js';
 import { keepSession, LIVE } from './session.store.js';
 
@@ -211,8 +212,8 @@ export function createUserStore(db: Database, { revocationLifetimeSeconds }: { r
       const rows = await db.query<Omit<UserRecord, 'createdAt'> & { createdAt: number }>(
         `SELECT u.id, u.email, u.username, u.disabled, extract(epoch FROM u.created_at)::float8 AS "createdAt",
                 ARRAY(SELECT ur.role FROM user_role ur WHERE ur.user_id = u.id ORDER BY ur.role COLLATE "C") AS roles
-           FROM user_account u WHERE u.id = ANY ($1::uuid[])`,
-        [ids],
+           FROM user_account u WHERE u.id ${oneOf(ids)}`,
+        [idsParameter(ids)],
       );
       return rows.map((row) => ({ ...row, createdAt: new Date(row.createdAt * 1000) }));
     },

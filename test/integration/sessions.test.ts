@@ -403,6 +403,26 @@ describe('what is not a refresh token of ours', () => {
   });
 });
 
+describe('the list of sessions', () => {
+  it('holds the last seen hundred, for one user as for many: anyone can have any number', async () => {
+    const [one, other] = [await engine.newUser(), await engine.newUser()];
+    await engine.database.query(
+      `INSERT INTO session (id, user_id, generation, current_hash, secret_id, device_platform, idle_expires_at, absolute_expires_at, last_seen_at)
+       SELECT gen_random_uuid(), $1, 1, '', 1, 'OTHER', now() + interval '1 day', now() + interval '1 day', now() - interval '1 minute' * n
+         FROM generate_series(1, 150) AS n`,
+      [one],
+    );
+    await engine.signIn(other);
+    const listed = await engine.store.liveByUsers([one]);
+    expect(listed).toHaveLength(100);
+    expect(listed).toEqual(listed.toSorted((a, b) => b.lastSeenAt.getTime() - a.lastSeenAt.getTime()));
+    expect(listed[0]!.lastSeenAt.getTime()).toBeGreaterThan(Date.now() - 120_000);
+    const both = await engine.store.liveByUsers([one, other]);
+    expect(both.filter(({ userId: id }) => id === one)).toEqual(listed);
+    expect(both).toHaveLength(101);
+  });
+});
+
 describe('expiry', () => {
   const lifetimes = { LATCHKEY_REFRESH_IDLE_LIFETIME_SECONDS: '1000', LATCHKEY_REFRESH_ABSOLUTE_LIFETIME_SECONDS: '1800' };
   let brief: SessionEngine;

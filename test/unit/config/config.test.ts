@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 import { describe, expect, it } from 'vitest';
 
 import { ConfigError, DEVELOPMENT_SECRET_PREFIX, environmentSchema, loadConfig } from '../../../src/config/config.js';
@@ -166,7 +168,7 @@ describe('the configuration', () => {
       tokenCacheEntries: 50_000,
       passwordMinLength: 15,
       passwordPeppers: [],
-      argon2: { memoryKiB: 19_456, iterations: 2, parallelism: 1, concurrency: 2, queueLimit: 64 },
+      argon2: { memoryKiB: 19_456, iterations: 2, parallelism: 1, concurrency: Math.min(2, availableParallelism()), queueLimit: 64 },
       addressLimitPerMinute: 1200,
       auditRetentionDays: 365,
       metricsPort: undefined,
