@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import process from 'node:process';
 
+import { explanations } from './explanations.mjs';
 import { figure } from './figures.mjs';
 import { settings as latchkeySettings } from './latchkey.mjs';
 import { settings as postgresSettings } from './postgres.mjs';
@@ -13,8 +14,8 @@ const pairs = (settings) =>
     .map(([name, value]) => code(`${name}=${value}`))
     .join(', ');
 
-/** The table, and everything one needs to judge it. */
-export async function report({ plan, rows, contestants, postgresVersion, seconds, isWhole }) {
+/** The table, and everything one needs to judge it; a full run is kept in RESULTS.md. */
+export async function report({ plan, rows, contestants, postgresVersion, seconds, isKept }) {
   const { dependencies } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
   const peers = [
     'express',
@@ -40,6 +41,7 @@ export async function report({ plan, rows, contestants, postgresVersion, seconds
       rows.map((row) => [row.row, row.detail, valueOf(row), aimOf(row), isMet(row) ? 'yes' : 'no', row.meaning]),
     ),
     '',
+    ...explain(rows),
     '## Throughput, one server after the other',
     '',
     ...table(
@@ -66,8 +68,19 @@ export async function report({ plan, rows, contestants, postgresVersion, seconds
     '',
   ];
   const text = lines.join('\n');
-  if (isWhole) await writeFile(new URL('../RESULTS.md', import.meta.url), text);
+  if (isKept) await writeFile(new URL('../RESULTS.md', import.meta.url), text);
   return text;
+}
+
+function explain(rows) {
+  const unmet = rows.filter((row) => !isMet(row) && explanations[row.row] !== undefined);
+  if (unmet.length === 0) return [];
+  return [
+    '## What stands in the way',
+    '',
+    ...unmet.map((row) => `- **${row.row}**, ${valueOf(row)} for ${aimOf(row)}. ${explanations[row.row]}`),
+    '',
+  ];
 }
 
 function table(head, body) {

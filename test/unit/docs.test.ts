@@ -17,6 +17,7 @@ const documents = {
   'README.md': readme,
   'docs/security.md': security,
   'docs/operations.md': operations,
+  'docs/scaling.md': readFileSync(new URL('docs/scaling.md', root), 'utf8'),
   ...Object.fromEntries(guides.map((path) => [path, readFileSync(new URL(path, root), 'utf8')])),
 };
 const all = Object.values(documents).join('\n');
