@@ -20,6 +20,8 @@ import { bareHttpError, CONTENT_SECURITY_POLICY, rawHttpError, sendHttpError } f
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_HEADER_BYTES = 16 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** A slow client is cut off so much later at most. */
+const TIMEOUT_CHECK_MS = 5000;
 
 /** A host name or address, and perhaps a port: what a URL can be built from. */
 const HOST = /^(?:[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
@@ -45,7 +47,7 @@ export async function createHttpApp({ settings, log }: { settings: HttpSettings;
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: REQUEST_TIMEOUT_MS },
+    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
     trustProxy: settings.trustProxy.length > 0 ? [...settings.trustProxy] : false,
     // Ours, never the caller's: it leads to our log.
     requestIdHeader: false,

@@ -13,7 +13,9 @@ it('uses the first secret for everything new, and knows the rest', () => {
   const ring = createSecretRing([FIRST, SECOND]);
   expect(ring.active.derive('x').export()).toEqual(createSecretRing([FIRST]).active.derive('x').export());
   const { id } = createSecretRing([SECOND]).active;
-  expect(ring.withId(id).map((secret) => secret.derive('x').export())).toContainEqual(createSecretRing([SECOND]).active.derive('x').export());
+  expect(ring.withId(id).map((secret) => secret.derive('x').export())).toContainEqual(
+    createSecretRing([SECOND]).active.derive('x').export(),
+  );
 });
 
 it('knows no secret by an id that none has', () => {
