@@ -328,8 +328,7 @@ export function createAuth(options: AuthOptions): Auth {
     leave('logged-out');
     try {
       // Not under the lock: whoever holds it may be waiting for the network, and this must not.
-      await inTurn(load);
-      return { forgotten: true, revoked: await doChores() };
+      return { forgotten: true, revoked: await doChores((await inTurn(load)).revocations) };
     } catch {
       // Unreadable, but perhaps it can be removed. Then only the access token is left to name the session to the server.
       const forgotten = await inTurn(() => storage.remove()).then(
@@ -343,23 +342,25 @@ export function createAuth(options: AuthOptions): Auth {
     }
   }
 
-  /** Tells the server of logouts that it does not know of; true when none is left. */
-  async function doChores(): Promise<boolean> {
+  /**
+   * Tells the server of logouts that it does not know of; true when none is left. Of `known`, whatever the storage says: another program that was about
+   * to write may have put the session back.
+   */
+  async function doChores(known: StoredRecord['revocations'] = []): Promise<boolean> {
     try {
       for (;;) {
-        const [revocation] = (await inTurn(load)).revocations;
+        const [revocation] = [...known, ...(await inTurn(load)).revocations];
         if (revocation === undefined) break;
         const reply = await send(LogoutDocument, { input: { ...revocation } });
         if (reply.kind === 'unavailable') {
           chores.fail(reply.fault.retryAfterSeconds);
           return false;
         }
+        const isLeft = ({ refreshToken }: { refreshToken: string }): boolean => refreshToken !== revocation.refreshToken;
+        known = known.filter(isLeft);
         await inTurn(async () => {
           const record = await load();
-          await write({
-            ...record,
-            revocations: record.revocations.filter(({ refreshToken }) => refreshToken !== revocation.refreshToken),
-          });
+          await write({ ...record, revocations: record.revocations.filter(isLeft) });
         });
       }
     } catch {

@@ -4,7 +4,7 @@ import process from 'node:process';
 
 /** Where the session with this server is kept. One file for each server: a refresh token goes to the one that issued it, and to no other. */
 export function sessionFile(endpoint: URL): string {
-  return join(configFolder(), 'latchkey-example', endpoint.host.replaceAll(/[^\w.-]/g, '_'));
+  return join(configFolder(), 'latchkey-example', encodeURIComponent(endpoint.origin + endpoint.pathname));
 }
 
 /** Where programs of this user keep what they need again. */

@@ -9,6 +9,8 @@ const BATCH = 1000;
 export interface Walked {
   removed: number;
   last: string | undefined;
+  /** False: another replica tidies up, and nothing was looked at. */
+  isOurTurn: boolean;
 }
 
 /** Removes what nobody needs any more, in small batches, one replica at a time. No statement reads more than a batch. */
@@ -51,7 +53,7 @@ export function createHousekeepingStore(db: Database): HousekeepingStore {
   };
 
   const walk = async (table: string, key: string, type: string, isDue: string, after: string | undefined): Promise<Walked> => {
-    const [row] = await db.query<{ removed: number; last: string | null; seen: number }>(
+    const [row] = await db.query<{ removed: number; last: string | null; seen: number; mine: boolean }>(
       `WITH ${TURN}, window_ AS (
          SELECT ${key} AS key, ${isDue} AS is_due FROM (
            SELECT * FROM ${table} WHERE (SELECT mine FROM turn) AND ($1::text IS NULL OR ${key} > $1::text::${type}) ORDER BY ${key} LIMIT ${BATCH}
@@ -59,12 +61,13 @@ export function createHousekeepingStore(db: Database): HousekeepingStore {
        ), removed AS (
          DELETE FROM ${table} t USING window_ w WHERE t.${key} = w.key AND w.is_due RETURNING 1
        )
-       SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM window_) AS seen,
+       SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM window_) AS seen, (SELECT mine FROM turn) AS mine,
               (SELECT key::text FROM window_ ORDER BY key DESC LIMIT 1) AS last`,
       [after ?? null],
     );
-    const isAtEnd = row === undefined || row.seen < BATCH;
-    return { removed: row?.removed ?? 0, last: isAtEnd ? undefined : (row.last ?? undefined) };
+    // Another replica has the turn: the walk stands still.
+    if (row?.mine !== true) return { removed: 0, last: after, isOurTurn: false };
+    return { removed: row.removed, last: row.seen < BATCH ? undefined : (row.last ?? undefined), isOurTurn: true };
   };
 
   return {

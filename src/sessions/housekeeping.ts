@@ -36,10 +36,10 @@ export function createHousekeeping({
     return async (): Promise<number> => {
       let total = 0;
       for (let batch = 0; batch < BATCHES_A_RUN; batch += 1) {
-        const { removed, last } = await removeNext(after);
+        const { removed, last, isOurTurn } = await removeNext(after);
         total += removed;
         after = last;
-        if (last === undefined) break;
+        if (last === undefined || !isOurTurn) break;
       }
       return total;
     };

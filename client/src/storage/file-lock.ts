@@ -23,7 +23,8 @@ export function fileLock(path: string): Lock {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     while (!(await tryToTake(path, owner))) {
       await breakIfStale(path);
-      await pause(POLL_MS + Math.random() * POLL_MS);
+      // Who has waited long enough goes on without it, and the program may end.
+      await pause(POLL_MS + Math.random() * POLL_MS, undefined, { ref: false });
     }
     const heartbeat = setInterval(() => {
       const time = new Date();
@@ -55,7 +56,8 @@ async function tryToTake(path: string, owner: string): Promise<boolean> {
 async function breakIfStale(path: string): Promise<void> {
   try {
     const { mtimeMs } = await stat(path);
-    if (Date.now() - mtimeMs < STALE_MS) return;
+    // A clock that was set back leaves a lock of the future.
+    if (Math.abs(Date.now() - mtimeMs) < STALE_MS) return;
     const owner = await readOwner(path);
     const aside = `${path}.${randomBytes(8).toString('hex')}`;
     // Of all who want to break it, one succeeds.

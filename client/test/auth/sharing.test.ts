@@ -121,6 +121,25 @@ describe('two programs on one storage', () => {
     expect(stored(first.storage.disk)?.session ?? null).toBeNull();
   });
 
+  it('cannot undo a logout by writing what they had read before it: the server is told all the same', async () => {
+    const first = await startSignedIn();
+    const { disk } = first.storage;
+    const second = startProgram({ server: first.server, disk });
+    await second.auth.ready;
+    const before = disk.record;
+    first.storage.after = (operation) => {
+      if (operation !== 'read') {
+        disk.record = before;
+        first.storage.after = () => undefined;
+      }
+      return undefined;
+    };
+    expect(await first.auth.logout()).toEqual({ forgotten: true, revoked: true });
+    expect(first.server.callsOf('Logout')).toHaveLength(1);
+    await second.auth.refresh();
+    expect(second.auth.state).toEqual({ status: 'signed-out', reason: 'session-ended' });
+  });
+
   it('hear of each other where the storage can tell', async () => {
     const listeners: (() => void)[] = [];
     const disk = { record: undefined };

@@ -15,8 +15,8 @@ function setUp(more: Partial<HousekeepingStore> = {}) {
     removeRevocations: vi.fn(async () => 0),
     removeSigningKeys: vi.fn(async () => 0),
     removeAuditEvents: vi.fn<HousekeepingStore['removeAuditEvents']>(async () => 0),
-    removeSessions: vi.fn<Walk>(async () => ({ removed: 0, last: undefined })),
-    removeThrottles: vi.fn<Walk>(async () => ({ removed: 0, last: undefined })),
+    removeSessions: vi.fn<Walk>(async () => ({ removed: 0, last: undefined, isOurTurn: true })),
+    removeThrottles: vi.fn<Walk>(async () => ({ removed: 0, last: undefined, isOurTurn: true })),
     ...more,
   };
   const { log, lines } = recordingLog();
@@ -71,7 +71,7 @@ describe('a round of housekeeping', () => {
     const walk = vi.fn<Walk>(async () => {
       batches += 1;
       // Twenty-five batches are the table.
-      return { removed: 1, last: batches % 25 === 0 ? undefined : `after batch ${batches}` };
+      return { removed: 1, last: batches % 25 === 0 ? undefined : `after batch ${batches}`, isOurTurn: true };
     });
     const { housekeeping } = setUp({ [method]: walk });
     expect(await housekeeping.run()).toMatchObject({ [kind]: 20 });
@@ -81,5 +81,15 @@ describe('a round of housekeeping', () => {
     expect(from[0]).toBeUndefined();
     expect(from[20]).toBe('after batch 20');
     expect(from[25]).toBeUndefined();
+  });
+
+  it('stands still while another replica has the turn, and goes on from there', async () => {
+    const walk = vi
+      .fn<Walk>(async (after) => ({ removed: 0, last: after, isOurTurn: false }))
+      .mockImplementationOnce(async () => ({ removed: 1, last: 'here', isOurTurn: true }));
+    const { housekeeping } = setUp({ removeSessions: walk });
+    expect(await housekeeping.run()).toMatchObject({ sessions: 1 });
+    await housekeeping.run();
+    expect(walk.mock.calls.map(([after]) => after)).toEqual([undefined, 'here', 'here']);
   });
 });
