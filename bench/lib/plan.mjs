@@ -14,12 +14,12 @@ export const plans = {
   quick: {
     name: 'quick',
     watchdogMinutes: 5,
-    throughput: { rounds: 3, callers: 32, firstWarmupSeconds: 0.8, warmupSeconds: 0.2, seconds: 0.6 },
+    throughput: { rounds: 2, callers: 32, firstWarmupSeconds: 0.8, warmupSeconds: 0.2, seconds: 0.6 },
     login: { rounds: 2, callers: 16, warmupSeconds: 0.3, seconds: 1.2 },
     flood: { rounds: 2, rate: 200, callers: 200, warmupSeconds: 0.2, seconds: 1 },
     refresh: { rounds: 2, callers: 32, warmupSeconds: 0.4, seconds: 0.8 },
     revocations: { rounds: 2, callers: 32, warmupSeconds: 0.3, seconds: 0.6 },
-    cachedTokens: 10_000,
+    cachedTokens: 5000,
     starts: 2,
   },
 };

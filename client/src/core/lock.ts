@@ -42,8 +42,9 @@ interface Wait {
 /**
  * Runs `task` under the lock, or without it when the lock cannot be had, or not in time.
  *
- * Safe, because the lock only saves calls: the server gives all who refresh at once the same successor, and nobody writes over what another has
- * written since. A tab that was frozen with the lock in its hands must not stop the rest.
+ * The lock saves calls: the server gives all who refresh at once the same successor. It does not make reading the record and writing it one step: of
+ * two programs that do so within the same milliseconds, one may put back what the other has replaced. A tab that was frozen with the lock in its
+ * hands must not stop the rest.
  */
 function withPatience<T>(task: Task<T>, { lock, name, patienceMs, signal }: Wait): Promise<T> {
   return new Promise<T>((resolve, reject) => {
