@@ -56,7 +56,10 @@ export interface SignInError {
 export interface LogoutResult {
   /** Nothing that could sign in is left on this device. False: the storage failed, and the kit goes on trying while the program runs. */
   readonly forgotten: boolean;
-  /** The server has confirmed that this session is over; with `everywhere`, that others are only if this one was not over before. False: it was not reached, and is told later, if need be when the program starts again. */
+  /**
+   * The server has confirmed that this session is over; with `everywhere`, the others are too, unless this one had ended before. False: it was not
+   * reached, and is told later, if need be when the program starts again.
+   */
   readonly revoked: boolean;
 }
 
