@@ -27,7 +27,9 @@ const strict = { LATCHKEY_REFRESH_GRACE_SECONDS: '0', LATCHKEY_CLOCK_TOLERANCE_S
 beforeAll(async () => {
   server = await startTestServer({ variables: strict });
   call = createCalls(server.graphql);
-  brief = await startTestServer({ variables: { ...strict, LATCHKEY_ACCESS_TOKEN_LIFETIME_SECONDS: '5' } });
+  // A second of tolerance: `iat` is a whole second that has begun, so `exp` may come up to one sooner than the kit, told of five, believes.
+  const briefLife = { LATCHKEY_ACCESS_TOKEN_LIFETIME_SECONDS: '5', LATCHKEY_CLOCK_TOLERANCE_SECONDS: '1' };
+  brief = await startTestServer({ variables: { ...strict, ...briefLife } });
   proxy = await startFaultProxy({ host: '127.0.0.1', port: Number(new URL(brief.url).port) }, ['mutation Refresh']);
   const endpoint = `${brief.url}/graphql`;
   let token: string | undefined;
