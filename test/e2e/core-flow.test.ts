@@ -374,6 +374,25 @@ describe('what administrators do', () => {
     }
   });
 
+  it('two changes of one user in one operation each answer with what they made', async () => {
+    const headers = bearer((await administrator()).accessToken);
+    const userId = (await register()).user.id;
+    const { data } = await server.graphql(
+      `mutation ($userId: ID!) {
+         grant: setUserRoles(input: { userId: $userId, roles: ["admin"] }) { roles }
+         disable: setUserDisabled(input: { userId: $userId, disabled: true }) { roles disabled }
+         demote: setUserRoles(input: { userId: $userId, roles: ["user"] }) { roles disabled }
+       }`,
+      { userId },
+      headers,
+    );
+    expect(data).toEqual({
+      grant: { roles: ['admin'] },
+      disable: { roles: ['admin'], disabled: true },
+      demote: { roles: ['user'], disabled: true },
+    });
+  });
+
   it('setUserDisabled ends every session and refuses new ones, until the user is enabled again', async () => {
     const headers = bearer((await administrator()).accessToken);
     const tokens = await register();

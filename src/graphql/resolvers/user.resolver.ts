@@ -43,9 +43,10 @@ export class UserResolver {
   })
   async setUserRoles(
     @Arg('input', () => SetUserRolesInput, { description: 'The user and the roles.' }) input: SetUserRolesInput,
-    @Ctx() { actor }: LatchkeyContext,
+    @Ctx() { actor, loaders }: LatchkeyContext,
   ): Promise<UserType> {
     await this.accounts.setRoles(input.userId, input.roles, actor);
+    loaders.user.clear(input.userId);
     return new UserType(input.userId);
   }
 
@@ -53,9 +54,10 @@ export class UserResolver {
   @Mutation(() => UserType, { description: 'Disables a user, which ends every session, or enables one again.' })
   async setUserDisabled(
     @Arg('input', () => SetUserDisabledInput, { description: 'The user, and whether to disable.' }) input: SetUserDisabledInput,
-    @Ctx() { actor }: LatchkeyContext,
+    @Ctx() { actor, loaders }: LatchkeyContext,
   ): Promise<UserType> {
     await this.accounts.setDisabled(input.userId, input.disabled, actor);
+    loaders.user.clear(input.userId);
     return new UserType(input.userId);
   }
 
