@@ -55,7 +55,7 @@ export async function examine(config: Config, database: Database): Promise<Findi
 
   const secrets = createSecretRing(config.secrets);
   const keys = await Promise.all((await createSigningKeyStore(database).list()).map((stored) => openSigningKey(secrets, stored)));
-  const usable = keys.filter((key) => key.privateKey !== undefined && key.algorithm === config.signingAlgorithm);
+  const usable = keys.filter((key) => key.sign !== undefined && key.algorithm === config.signingAlgorithm);
   findings.push(
     finding(
       'signing keys',

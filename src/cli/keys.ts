@@ -10,10 +10,10 @@ export function addKeyCommands(program: Command, { command, output, withCore }: 
   command(keys, 'list', 'list the keys that verify, the newest first').action((options: JsonOption) =>
     withCore(({ keys: ring }) => {
       const signing = ring.signingKey().kid;
-      const rows = ring.list().map(({ kid, algorithm, activatesAt, expiresAt, privateKey }) => ({
+      const rows = ring.list().map(({ kid, algorithm, activatesAt, expiresAt, sign }) => ({
         kid,
         algorithm,
-        state: kid === signing ? 'signs' : privateKey === undefined ? 'verifies (sealed by a dropped secret)' : 'verifies',
+        state: kid === signing ? 'signs' : sign === undefined ? 'verifies (sealed by a dropped secret)' : 'verifies',
         activatesAt: activatesAt.toISOString(),
         expiresAt: expiresAt?.toISOString() ?? null,
       }));

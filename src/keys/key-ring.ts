@@ -8,6 +8,7 @@ import {
   generateSigningKey,
   openSigningKey,
   resealSigningKey,
+  type Signer,
   type SigningAlgorithm,
   type SigningKey,
   type StoredSigningKey,
@@ -70,7 +71,7 @@ export interface KeyRing {
    *
    * @throws {AuthError} SERVICE_UNAVAILABLE before the first load.
    */
-  signingKey(): SigningKey & { privateKey: NonNullable<SigningKey['privateKey']> };
+  signingKey(): SigningKey & { sign: Signer };
   /**
    * The key with this kid, if it verifies now. An unknown kid reloads the ring at most once in 30 s.
    *
@@ -106,7 +107,7 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
 
   const newestUsable = (): UsableKey | undefined => {
     const usable = [...keys.values()]
-      .filter((key): key is UsableKey => key.privateKey !== undefined && key.algorithm === algorithm && isCurrent(key))
+      .filter((key): key is UsableKey => key.sign !== undefined && key.algorithm === algorithm && isCurrent(key))
       .sort((a, b) => b.activatesAt.getTime() - a.activatesAt.getTime() || (a.kid < b.kid ? -1 : 1));
     // The last one for a replica whose clock runs behind: better a key that is too young than none.
     return usable.find((key) => key.activatesAt.getTime() <= clock.now()) ?? usable.at(-1);
@@ -125,7 +126,7 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
   const load = async () => {
     await readStore();
     if (newestUsable() !== undefined) return;
-    const unusableKids = [...keys.values()].filter((key) => key.privateKey === undefined).map((key) => key.kid);
+    const unusableKids = [...keys.values()].filter((key) => key.sign === undefined).map((key) => key.kid);
     await store.insertUnlessPresent(await generateSigningKey(secrets, algorithm, new Date(clock.now())), unusableKids);
     await readStore();
     log.info({ kid: newestUsable()?.kid, algorithm }, 'made a signing key');

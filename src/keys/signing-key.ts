@@ -1,3 +1,6 @@
+import { createPrivateKey, sign, type JsonWebKey } from 'node:crypto';
+import { promisify } from 'node:util';
+
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type CryptoKey, type JWK } from 'jose';
 
 import { seal, unseal } from '../crypto/seal.js';
@@ -25,8 +28,11 @@ export interface StoredSigningKey {
 export interface SigningKey extends Pick<StoredSigningKey, 'kid' | 'algorithm' | 'publicJwk' | 'activatesAt' | 'expiresAt'> {
   publicKey: CryptoKey;
   /** Undefined when no server secret opens it any more: it verifies, and signs no longer. */
-  privateKey: CryptoKey | undefined;
+  sign: Signer | undefined;
 }
+
+/** Gives the JWS signature of a JWS signing input (RFC 7515 section 5.1, https://www.rfc-editor.org/rfc/rfc7515#section-5.1). */
+export type Signer = (signingInput: Buffer) => Buffer | Promise<Buffer>;
 
 /**
  * Makes a key pair: Ed25519, P-256 or RSA with 3072 bits, each of 128 bits of security.
@@ -60,7 +66,7 @@ export async function openSigningKey(ring: SecretRing, stored: StoredSigningKey)
     activatesAt,
     expiresAt,
     publicKey: await importAsymmetric(publicJwk, algorithm),
-    privateKey: plaintext === undefined ? undefined : await importAsymmetric(JSON.parse(plaintext.toString()) as JWK, algorithm),
+    sign: plaintext === undefined ? undefined : createSigner(JSON.parse(plaintext.toString()) as JsonWebKey, algorithm),
   };
 }
 
@@ -74,6 +80,24 @@ export function resealSigningKey(
   const sealed = seal(ring, plaintext, kid);
   return { kid, sealedPrivateJwk: sealed.bytes, secretId: sealed.secretId };
 }
+
+/**
+ * A signature on a curve takes less time than handing it over to a thread, where it would wait behind passwords besides. RSA takes milliseconds, and
+ * goes there. The key itself is in nobody's hands.
+ */
+function createSigner(privateJwk: JsonWebKey, algorithm: SigningAlgorithm): Signer {
+  const key = { key: createPrivateKey({ key: privateJwk, format: 'jwk' }), dsaEncoding: 'ieee-p1363' as const };
+  switch (algorithm) {
+    case 'EdDSA':
+      return (signingInput) => sign(null, signingInput, key);
+    case 'ES256':
+      return (signingInput) => sign('sha256', signingInput, key);
+    case 'RS256':
+      return (signingInput) => signInThread('sha256', signingInput, key);
+  }
+}
+
+const signInThread = promisify(sign);
 
 async function importAsymmetric(jwk: JWK, algorithm: SigningAlgorithm): Promise<CryptoKey> {
   const key = await importJWK(jwk, algorithm);

@@ -1,6 +1,6 @@
 import { hash, randomUUID } from 'node:crypto';
 
-import { errors as joseErrors, jwtVerify, SignJWT, type CryptoKey, type JWTHeaderParameters } from 'jose';
+import { errors as joseErrors, jwtVerify, type CryptoKey, type JWTHeaderParameters } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 
@@ -49,7 +49,11 @@ interface Rejected {
 export type AccessTokenVerdict = { kind: 'verified'; claims: AccessTokenClaims } | Rejected;
 
 export interface AccessTokens {
-  /** Signs the claims as a JWT after RFC 9068; `exp` is the claims' own. */
+  /**
+   * Signs the claims as a JWT after RFC 9068 section 2 (https://www.rfc-editor.org/rfc/rfc9068#section-2); `exp` is the claims' own.
+   *
+   * @throws {AuthError} SERVICE_UNAVAILABLE before the signing keys are loaded.
+   */
   issue(claims: AccessTokenClaims): Promise<string>;
   /**
    * Verifies an access token of ours (RFC 9068 section 4, https://www.rfc-editor.org/rfc/rfc9068#section-4).
@@ -143,23 +147,24 @@ export function createAccessTokens({ keys, clock, settings, onCheck }: AccessTok
 
   return {
     async issue(claims) {
-      const key = keys.signingKey();
-      return new SignJWT({
+      const { kid, algorithm, sign } = keys.signingKey();
+      const header = { alg: algorithm, typ: TYPE, kid };
+      const payload = {
+        iss: issuer,
+        aud: audience,
+        sub: claims.subject,
         client_id: clientId,
+        iat: claims.issuedAt,
+        exp: claims.expiresAt,
+        jti: randomUUID(),
         sid: claims.sessionId,
         gen: claims.generation,
         auth_time: claims.authTime,
         scope: formatScope(claims.scopes),
         uv: claims.userVersion,
-      })
-        .setProtectedHeader({ alg: key.algorithm, typ: TYPE, kid: key.kid })
-        .setIssuer(issuer)
-        .setAudience(audience)
-        .setSubject(claims.subject)
-        .setIssuedAt(claims.issuedAt)
-        .setExpirationTime(claims.expiresAt)
-        .setJti(randomUUID())
-        .sign(key.privateKey);
+      };
+      const signingInput = `${encodeSegment(header)}.${encodeSegment(payload)}`;
+      return `${signingInput}.${(await sign(Buffer.from(signingInput))).toString('base64url')}`;
     },
     async verify(token) {
       if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) return invalid('longer than 4 KiB');
@@ -186,6 +191,10 @@ const expired: Rejected = { kind: 'rejected', reason: 'TOKEN_EXPIRED', detail: '
 
 function invalid(detail: string): Rejected {
   return { kind: 'rejected', reason: 'TOKEN_INVALID', detail };
+}
+
+function encodeSegment(members: object): string {
+  return Buffer.from(JSON.stringify(members)).toString('base64url');
 }
 
 /** jose skips white space, padding and stray bits inside a segment; then many strings would be one token. */

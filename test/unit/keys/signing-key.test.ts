@@ -1,4 +1,4 @@
-import { createHash, createPublicKey } from 'node:crypto';
+import { createHash, createPublicKey, verify, type JsonWebKey } from 'node:crypto';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 
@@ -68,19 +68,29 @@ describe.each(SIGNING_ALGORITHMS)('a signing key for %s', (algorithm) => {
     const opened = await openSigningKey(ring, stored);
     expect(opened).toMatchObject(shared);
     expect(opened.publicKey).toMatchObject({ type: 'public', usages: ['verify'] });
-    expect(opened.privateKey).toMatchObject({ type: 'private', usages: ['sign'], extractable: false });
+    expect(opened.sign).toBeInstanceOf(Function);
+  });
+
+  it('signs as JWS has it, for its public part to verify', async () => {
+    const stored = await generated;
+    const { sign } = await openSigningKey(ring, stored);
+    const signature = await sign!(Buffer.from('header.payload'));
+    const key = createPublicKey({ key: stored.publicJwk as JsonWebKey, format: 'jwk' });
+    const hash = algorithm === 'EdDSA' ? null : 'sha256';
+    expect(verify(hash, Buffer.from('header.payload'), { key, dsaEncoding: 'ieee-p1363' }, signature)).toBe(true);
+    expect(verify(hash, Buffer.from('header.Payload'), { key, dsaEncoding: 'ieee-p1363' }, signature)).toBe(false);
   });
 
   it('verifies, and signs no longer, once no secret of the ring opens it', async () => {
     const opened = await openSigningKey(createSecretRing([OTHER_SECRET]), await generated);
-    expect(opened.privateKey).toBeUndefined();
+    expect(opened.sign).toBeUndefined();
     expect(opened.publicKey.type).toBe('public');
   });
 
   it('does not open under the name of another key', async () => {
     const stored = await generated;
     const opened = await openSigningKey(ring, { ...stored, kid: `${stored.kid.slice(0, -1)}_` });
-    expect(opened.privateKey).toBeUndefined();
+    expect(opened.sign).toBeUndefined();
   });
 });
 
