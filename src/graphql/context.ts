@@ -6,7 +6,8 @@ import type { Logger } from '../log.js';
 import type { Actor } from '../persistence/audit.store.js';
 import type { ClientAddress } from '../persistence/client-address.js';
 import type { SessionGrant, SessionRecord, SessionStore } from '../persistence/session.store.js';
-import type { UserRecord, UserStore } from '../persistence/user.store.js';
+import type { UserRecord } from '../persistence/user-record.js';
+import type { UserStore } from '../persistence/user.store.js';
 import type { SessionActivity } from '../sessions/activity.js';
 import type { RevocationFeed } from '../sessions/revocation-feed.js';
 import type { AccessTokens } from '../tokens/access-token.js';
@@ -45,6 +46,7 @@ export class LatchkeyContext {
   /** Makes the rest of this request run as the session that it has just been given tokens of. */
   signIn(grant: SessionGrant): void {
     this.principal = toPrincipal({ ...grant, subject: grant.userId, authTime: Math.floor(grant.authTime) });
+    this.loaders.user.prime(grant.userId, grant.user);
   }
 }
 

@@ -3,6 +3,7 @@ import type { ClientAddress } from './client-address.js';
 import type { Database } from './database.js';
 import { idsParameter, oneOf } from './one-of.js';
 import { announce, type RevocationEntry } from './revocation.store.js';
+import { toUserRecord, USER_RECORD, type UserColumn, type UserRecord } from './user-record.js';
 
 export interface SessionRecord {
   id: string;
@@ -29,6 +30,8 @@ export interface SessionGrant {
   authTime: number;
   idleExpiresAt: number;
   absoluteExpiresAt: number;
+  /** Whose session it is: most who are given tokens ask for that too. */
+  user: UserRecord;
 }
 
 export interface NewSession extends ClientAddress {
@@ -231,7 +234,7 @@ const INSERT = `
   SELECT i.id AS "sessionId", i.user_id AS "userId", i.generation, u.security_version AS "userVersion",
          ${grantedScopes('i.user_id', 'i.scopes')} AS scopes,
          ${epoch('now()')} AS now, ${epoch('i.auth_time')} AS "authTime",
-         ${epoch('i.idle_expires_at')} AS "idleExpiresAt", ${epoch('i.absolute_expires_at')} AS "absoluteExpiresAt"
+         ${epoch('i.idle_expires_at')} AS "idleExpiresAt", ${epoch('i.absolute_expires_at')} AS "absoluteExpiresAt", ${USER_RECORD} AS user
     FROM inserted i JOIN user_account u ON u.id = i.user_id`;
 
 /*
@@ -245,7 +248,7 @@ const ROTATE = `
     SELECT h.*, u.security_version,
            (h.revoked_at IS NOT NULL OR h.idle_expires_at <= now() OR h.absolute_expires_at <= now()
              OR h.user_version < u.session_version OR u.disabled) AS ended,
-           coalesce(h.rotated_at > now() - make_interval(secs => $8), false) AS rotated_recently
+           coalesce(h.rotated_at > now() - make_interval(secs => $8), false) AS rotated_recently, ${USER_RECORD} AS user_record
       FROM held h JOIN user_account u ON u.id = h.user_id
   ), rotated AS (
     UPDATE session s
@@ -263,7 +266,7 @@ const ROTATE = `
          state.security_version AS "userVersion", ${grantedScopes('state.user_id', 'state.scopes')} AS scopes,
          ${epoch('now()')} AS now, ${epoch('state.auth_time')} AS "authTime",
          ${epoch('coalesce(r.idle_expires_at, state.idle_expires_at)')} AS "idleExpiresAt",
-         ${epoch('state.absolute_expires_at')} AS "absoluteExpiresAt"
+         ${epoch('state.absolute_expires_at')} AS "absoluteExpiresAt", state.user_record AS user
     FROM state LEFT JOIN rotated r ON true`;
 
 /** Rows that a rotation holds are left for the next time: a sighting must not make it wait. */
@@ -280,14 +283,16 @@ const RECORD_SIGHTINGS = `
 
 type RecordRow = Omit<SessionRecord, 'createdAt' | 'lastSeenAt' | 'expiresAt'> & Record<'createdAt' | 'lastSeenAt' | 'expiresAt', number>;
 
-interface RotationRow extends Omit<SessionGrant, 'generation'>, Omit<RotationResult, 'grant'> {
+type GrantRow = Omit<SessionGrant, 'user'> & { user: UserColumn };
+
+interface RotationRow extends Omit<GrantRow, 'generation'>, Omit<RotationResult, 'grant'> {
   grantGeneration: number;
 }
 
 export function createSessionStore(db: Database, { revocationLifetimeSeconds }: { revocationLifetimeSeconds: number }): SessionStore {
   return {
     async insert(session) {
-      const [grant] = await db.query<SessionGrant>(INSERT, [
+      const [grant] = await db.query<GrantRow>(INSERT, [
         session.id,
         session.userId,
         session.currentHash,
@@ -302,7 +307,7 @@ export function createSessionStore(db: Database, { revocationLifetimeSeconds }: 
         session.passwordHash,
         actorParameter({ ...session, userId: session.userId }),
       ]);
-      return grant;
+      return grant && { ...grant, user: toUserRecord(grant.user) };
     },
 
     async rotate(rotation) {
@@ -413,6 +418,7 @@ function toRotationResult(row: RotationRow): RotationResult {
       authTime: row.authTime,
       idleExpiresAt: row.idleExpiresAt,
       absoluteExpiresAt: row.absoluteExpiresAt,
+      user: toUserRecord(row.user),
     },
   };
 }

@@ -7,15 +7,7 @@ import { User } from './entities/user.entity.js';
 import { idsParameter, oneOf } from './one-of.js';
 import { announce, type RevocationEntry } from './revocation.store.js';
 import { keepSession, LIVE } from './session.store.js';
-
-export interface UserRecord {
-  id: string;
-  email: string;
-  username: string | null;
-  roles: readonly string[];
-  disabled: boolean;
-  createdAt: Date;
-}
+import { toUserRecord, USER_RECORD, type UserColumn, type UserRecord } from './user-record.js';
 
 export interface NewUser {
   id: string;
@@ -209,13 +201,10 @@ export function createUserStore(db: Database, { revocationLifetimeSeconds }: { r
 
     // By hand, for it is what every profile asks: an entity manager takes ten times as long over it as the database.
     async byIds(ids) {
-      const rows = await db.query<Omit<UserRecord, 'createdAt'> & { createdAt: number }>(
-        `SELECT u.id, u.email, u.username, u.disabled, extract(epoch FROM u.created_at)::float8 AS "createdAt",
-                ARRAY(SELECT ur.role FROM user_role ur WHERE ur.user_id = u.id ORDER BY ur.role COLLATE "C") AS roles
-           FROM user_account u WHERE u.id ${oneOf(ids)}`,
-        [idsParameter(ids)],
-      );
-      return rows.map((row) => ({ ...row, createdAt: new Date(row.createdAt * 1000) }));
+      const rows = await db.query<{ user: UserColumn }>(`SELECT ${USER_RECORD} AS user FROM user_account u WHERE u.id ${oneOf(ids)}`, [
+        idsParameter(ids),
+      ]);
+      return rows.map(({ user }) => toUserRecord(user));
     },
 
     page: (first, afterId) =>
@@ -223,7 +212,7 @@ export function createUserStore(db: Database, { revocationLifetimeSeconds }: { r
         const where = afterId === undefined ? {} : { id: { $gt: afterId } };
         const users = await em.find(User, where, { populate: ['roles'], orderBy: { id: 'asc' }, limit: first + 1 });
         const totalCount = await em.count(User);
-        return { users: users.slice(0, first).map(toRecord), hasMore: users.length > first, totalCount };
+        return { users: users.slice(0, first).map(fromEntity), hasMore: users.length > first, totalCount };
       }),
 
     count: () => db.read((em) => em.count(User)),
@@ -245,7 +234,7 @@ function changeOf(rows: readonly ChangeRow[]): Change {
   return rows.length === 0 ? undefined : rows.filter((row): row is RevocationEntry => row.kind !== null);
 }
 
-function toRecord(user: User): UserRecord {
+function fromEntity(user: User): UserRecord {
   return {
     id: user.id,
     email: user.email,

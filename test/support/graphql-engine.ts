@@ -10,7 +10,8 @@ import { buildSchema, operationNamesOf, type ResolverInstance } from '../../src/
 import { createMetrics, type Metrics } from '../../src/metrics.js';
 import type { AuditRecord, AuditStore } from '../../src/persistence/audit.store.js';
 import type { SessionRecord, SessionStore } from '../../src/persistence/session.store.js';
-import type { UserRecord, UserStore } from '../../src/persistence/user.store.js';
+import type { UserRecord } from '../../src/persistence/user-record.js';
+import type { UserStore } from '../../src/persistence/user.store.js';
 import type { Sessions } from '../../src/sessions/sessions.js';
 import type { TokenPair } from '../../src/sessions/token-session.js';
 import { recordingLog, type LogLine } from './log.js';
@@ -58,6 +59,7 @@ export const PAIR: TokenPair = {
     authTime: 0,
     idleExpiresAt: 0,
     absoluteExpiresAt: 0,
+    user: userRecord(ADA),
   },
 };
 

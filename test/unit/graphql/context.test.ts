@@ -189,6 +189,14 @@ describe('signing in', () => {
     ]);
   });
 
+  it('reads nothing anew of the user who has just signed in', async () => {
+    const { build, users } = setUp();
+    const context = await build({ kind: 'none' });
+    context.signIn(PAIR.grant);
+    expect(await context.loaders.user.load(ADA)).toBe(PAIR.grant.user);
+    expect(users.byIds).not.toHaveBeenCalled();
+  });
+
   it('leaves other requests alone', async () => {
     const { build } = setUp();
     const [one, other] = [await build({ kind: 'none' }), await build({ kind: 'none' })];

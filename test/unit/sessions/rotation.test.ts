@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../../src/crypto/digest.js';
 import type { RotationResult } from '../../../src/persistence/session.store.js';
 import { judgeRotation, type PresentedToken, type RotationVerdict } from '../../../src/sessions/rotation.js';
+import { userRecord } from '../../support/graphql-engine.js';
 
 const CURRENT = sha256('S of generation 5');
 const PREVIOUS = sha256('S of generation 4');
@@ -32,6 +33,7 @@ const ROW: RotationResult = {
     authTime: 0,
     idleExpiresAt: 0,
     absoluteExpiresAt: 0,
+    user: userRecord('019aa000-0000-7000-8000-000000000002'),
   },
 };
 
