@@ -17,10 +17,11 @@ import { createLogger, type Logger } from './log.js';
 import { repeat } from './periodic.js';
 import { openDatabase, requireMigrated, type Database } from './persistence/database.js';
 import { INCARNATION, REVOCATION_CHANNEL } from './persistence/revocation.store.js';
+import { FALLBACK_READS } from './sessions/revocation-feed.js';
 
 const GRAPHIQL_ASSETS = fileURLToPath(new URL('../dist/graphiql', import.meta.url));
-/** For polling revocations, for listening, and for looking up a session when the feed is stale. */
-const RESERVED_CONNECTIONS = 3;
+/** For polling revocations, for listening, for notifying, and for looking up sessions when the feed is stale. */
+const RESERVED_CONNECTIONS = 3 + FALLBACK_READS;
 /** A poll that is not answered by then is lost, and the next one is wanted: revocations must hold again soon after a network has healed. */
 const RESERVED_TIMEOUT_MS = 2000;
 const HOUSEKEEPING_INTERVAL_MS = 60_000;

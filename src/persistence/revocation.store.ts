@@ -30,12 +30,21 @@ export interface RevocationPoll {
   incarnation: string;
 }
 
-export interface RevocationStore {
+/** What takes the entries of a poll, page by page as they come, for there may be a million. */
+export interface RevocationReceiver {
   /**
-   * Hands over the live entries that a transaction from `cursor` on wrote, all of them from `BEGINNING`: one by one as they come, for there may be a
-   * million.
+   * Of sessions and users. Each is the 16 bytes of its key, the least version that counts (all ones: none does) and the second since the epoch that it
+   * expires in, both as 32 bits in network order.
    */
-  poll(cursor: string, apply: (entry: RevocationEntry) => void): Promise<RevocationPoll>;
+  packed(entries: Uint8Array): void;
+  forEveryone(entry: RevocationEntry): void;
+}
+
+export const PACKED_ENTRY_BYTES = 24;
+
+export interface RevocationStore {
+  /** Hands over the live entries that a transaction from `cursor` on wrote; from `BEGINNING`, all of them. */
+  poll(cursor: string, receiver: RevocationReceiver): Promise<RevocationPoll>;
   /** Whether a session lives, its user's security version, and the entries that concern everyone: for when the feed is not to be trusted. */
   sessionState(sessionId: string): Promise<SessionState | undefined>;
   /**
@@ -85,40 +94,42 @@ export function announce(kind: RevocationKind, from: string, key: string, minimu
 /** The cursor before every transaction. */
 export const BEGINNING = '0';
 const IS_KEPT = `expires_at > now() - make_interval(secs => ${REVOCATION_MARGIN_SECONDS})`;
-const PAGE_ROWS = 2000;
+const PAGE_ROWS = 10_000;
 /** Those from a cursor on are few, as a rule: OFFSET 0 makes PostgreSQL find them by xid, and order them afterwards. */
 const SINCE_CURSOR = '(SELECT * FROM revocation WHERE xid >= $2::text::xid8 OFFSET 0) AS recent';
+
+/** 32 bits of a number that may be larger: then all of them. */
+const word = (number: string) => `substring(int8send(least(${number}, 4294967295)::bigint) FROM 5)`;
+/** An entry in bytes: as rows, a million would leave far more behind in the memory of whoever reads them. */
+const PACKED_ENTRY = `uuid_send(key) || ${word('coalesce(minimum_version, 4294967295)')} || ${word('ceil(extract(epoch FROM expires_at))')}`;
 
 export function createRevocationStore(db: Database, { revocationLifetimeSeconds }: { revocationLifetimeSeconds: number }): RevocationStore {
   /** Reads live rows after an id and a cursor in one statement, and so from one snapshot. */
   const readPage = async (since: string, afterId: string): Promise<Page> => {
-    const rows = await db.query<Nullable<StoredEntry> & Omit<Page, 'entries'>>(
-      `SELECT r.*, pg_snapshot_xmin(pg_current_snapshot())::text AS cursor,
-              ${INCARNATION} AS incarnation
-         FROM (SELECT 1) AS always
-         LEFT JOIN (
-           SELECT id::text AS "rowId", ${ENTRY} FROM ${since === BEGINNING ? 'revocation' : SINCE_CURSOR}
-            WHERE id > $1::text::bigint AND ${IS_KEPT} ORDER BY id LIMIT ${PAGE_ROWS}
-         ) AS r ON true`,
+    const [page] = await db.query<Page>(
+      `WITH page AS (
+         SELECT * FROM ${since === BEGINNING ? 'revocation' : SINCE_CURSOR} WHERE id > $1::text::bigint AND ${IS_KEPT} ORDER BY id LIMIT ${PAGE_ROWS}
+       )
+       SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS cursor, ${INCARNATION} AS incarnation,
+              count(*)::int AS "rowCount", coalesce(max(id)::text, $1) AS "lastId", string_agg(${PACKED_ENTRY}, '') AS packed,
+              (SELECT coalesce(jsonb_agg(e), '[]') FROM (SELECT ${ENTRY} FROM page WHERE key IS NULL) AS e) AS "forEveryone"
+         FROM page`,
       since === BEGINNING ? [afterId] : [afterId, since],
     );
-    const [first] = rows;
-    if (first === undefined) throw new Error('A poll always returns a row.');
-    return { entries: rows.filter(isEntry), cursor: first.cursor, incarnation: first.incarnation };
+    if (page === undefined) throw new Error('A poll always returns a row.');
+    return page;
   };
 
   return {
-    async poll(cursor, apply) {
-      // In pages: a million rows at once take longer than any statement may. What commits between two pages is not lost: its transaction had not
+    async poll(cursor, receiver) {
+      // In pages: a million entries at once take longer than any statement may. What commits between two pages is not lost: its transaction had not
       // ended at the first one, whose cursor is returned.
-      const { entries, ...first } = await readPage(cursor, '0');
-      let page = entries;
-      page.forEach(apply);
-      while (page.length === PAGE_ROWS) {
-        page = (await readPage(cursor, page.at(-1)?.rowId ?? '0')).entries;
-        page.forEach(apply);
+      const first = await readPage(cursor, '0');
+      for (let page = first; ; page = await readPage(cursor, page.lastId)) {
+        if (page.packed !== null) receiver.packed(page.packed);
+        for (const entry of page.forEveryone) receiver.forEveryone(entry);
+        if (page.rowCount < PAGE_ROWS) return { cursor: first.cursor, incarnation: first.incarnation };
       }
-      return first;
     },
 
     async sessionState(sessionId) {
@@ -154,16 +165,10 @@ export function createRevocationStore(db: Database, { revocationLifetimeSeconds 
   };
 }
 
-interface StoredEntry extends RevocationEntry {
-  rowId: string;
-}
-
 interface Page extends RevocationPoll {
-  entries: StoredEntry[];
-}
-
-type Nullable<T> = { [Key in keyof T]: T[Key] | null };
-
-function isEntry<T extends Nullable<StoredEntry>>(row: T): row is T & StoredEntry {
-  return row.kind !== null;
+  rowCount: number;
+  lastId: string;
+  /** Null: none. */
+  packed: Uint8Array | null;
+  forEveryone: RevocationEntry[];
 }

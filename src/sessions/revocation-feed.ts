@@ -1,17 +1,20 @@
 import { LRUCache } from 'lru-cache';
 
 import type { Clock } from '../clock.js';
+import { createWorkQueue } from '../crypto/work-queue.js';
 import { AuthError } from '../errors.js';
 import type { Logger } from '../log.js';
 import {
   BEGINNING,
   REVOCATION_MARGIN_SECONDS,
   type RevocationEntry,
+  type RevocationPoll,
+  type RevocationReceiver,
   type RevocationStore,
   type SessionState,
 } from '../persistence/revocation.store.js';
 import type { AccessTokenClaims } from '../tokens/access-token.js';
-import { ALL_VERSIONS, createRevocationIndex } from './revocation-index.js';
+import { ALL_VERSIONS, createRevocationIndex, type RevocationIndex } from './revocation-index.js';
 
 const POLL_INTERVAL_MS = 1000;
 const PURGE_INTERVAL_MS = 60_000;
@@ -20,6 +23,10 @@ const STALE_AFTER_MS = 10_000;
 /** How long what that row said is believed: the bound that revocation promises. */
 const FALLBACK_BOUND_MS = 1000;
 const FALLBACK_SESSIONS = 50_000;
+/** Rows read at once: the next poll, which ends the need for them, must not wait behind them for a connection. */
+export const FALLBACK_READS = 4;
+/** Who waits behind so many is told at once. */
+const FALLBACK_QUEUE = 2000;
 
 export type TokenState = 'live' | 'SESSION_REVOKED' | 'TOKEN_STALE';
 
@@ -60,7 +67,9 @@ interface RevocationFeedOptions {
 }
 
 export function createRevocationFeed({ store, clock, log, onKeysChanged }: RevocationFeedOptions): RevocationFeed {
-  const index = createRevocationIndex();
+  let index = createRevocationIndex();
+  /** What takes its place when another database has been read. */
+  let successor: RevocationIndex | undefined;
   /** Tokens issued before it are dead, whosesoever. */
   let globalMinimum = 0;
   /** The entries of changed keys that were seen, by their expiry. */
@@ -74,6 +83,7 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
   let polling: Promise<void> | undefined;
   let pollAgain = false;
   let notifying = false;
+  const fallbackReads = createWorkQueue({ concurrency: FALLBACK_READS, queueLimit: FALLBACK_QUEUE });
   const fallback = new LRUCache<string, Promise<SessionState | undefined>>({
     max: FALLBACK_SESSIONS,
     ttl: FALLBACK_BOUND_MS,
@@ -83,12 +93,11 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
 
   const ageMs = () => (freshAt === undefined ? Number.POSITIVE_INFINITY : clock.monotonic() - freshAt);
 
-  const apply = (entry: RevocationEntry): void => {
-    const { kind, key, minimumVersion, expiresAt } = entry;
+  const apply = ({ kind, key, minimumVersion, expiresAt }: RevocationEntry): void => {
     switch (kind) {
       case 'session':
       case 'user':
-        if (key !== null) index.raise(key, minimumVersion ?? ALL_VERSIONS, expiresAt);
+        if (key !== null) for (const known of [index, successor]) known?.raise(key, minimumVersion ?? ALL_VERSIONS, expiresAt);
         return;
       case 'global':
         globalMinimum = Math.max(globalMinimum, minimumVersion ?? 0);
@@ -101,14 +110,35 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
     }
   };
 
+  const into = (target: RevocationIndex): RevocationReceiver => ({
+    packed: (entries) => {
+      target.raisePacked(entries);
+    },
+    forEveryone: apply,
+  });
+
+  /**
+   * Reads everything of another server, or of one whose transactions went back: what it lost or gained may lie before the cursor. A session that has
+   * ended stays so, whatever it says; a user's version that it never reached does not, or its tokens would be stale however often they are refreshed.
+   */
+  const readAnew = async (): Promise<RevocationPoll> => {
+    successor = createRevocationIndex();
+    try {
+      successor.raisePacked(index.packedEndings());
+      const poll = await store.poll(BEGINNING, into(successor));
+      index = successor;
+      return poll;
+    } finally {
+      successor = undefined;
+    }
+  };
+
   const readOnce = async (): Promise<void> => {
     const begunAt = clock.monotonic();
-    let poll = await store.poll(cursor, apply);
-    // Another server, or one whose transactions went back: what it lost or gained may lie before the cursor.
-    const isAnotherServer = incarnation !== undefined && (poll.incarnation !== incarnation || BigInt(poll.cursor) < BigInt(cursor));
-    if (isAnotherServer) {
+    let poll = await store.poll(cursor, into(index));
+    if (incarnation !== undefined && (poll.incarnation !== incarnation || BigInt(poll.cursor) < BigInt(cursor))) {
       log.warn('the database restarted or was replaced: every revocation is loaded again');
-      poll = await store.poll(BEGINNING, apply);
+      poll = await readAnew();
     }
     ({ cursor, incarnation } = poll);
     freshAt = begunAt;
@@ -157,7 +187,9 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
   const stateFromRow = async ({ sessionId, userVersion, issuedAt }: AccessTokenClaims): Promise<TokenState> => {
     let reading = fallback.get(sessionId);
     if (reading === undefined) {
-      reading = store.sessionState(sessionId);
+      reading = fallbackReads.run(() => store.sessionState(sessionId));
+      if (reading === undefined)
+        throw new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'the revocation feed is stale, and too many sessions are read');
       fallback.set(sessionId, reading);
       reading.catch(() => fallback.delete(sessionId));
     }

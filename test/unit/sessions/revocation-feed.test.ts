@@ -3,9 +3,11 @@ import { afterEach, beforeEach, describe, expect, it, vi, type Mock } from 'vite
 import type { Clock } from '../../../src/clock.js';
 import { AuthError } from '../../../src/errors.js';
 import type { RevocationEntry, RevocationStore, SessionState } from '../../../src/persistence/revocation.store.js';
-import { createRevocationFeed, type RevocationFeed } from '../../../src/sessions/revocation-feed.js';
+import { createRevocationFeed, FALLBACK_READS, type RevocationFeed } from '../../../src/sessions/revocation-feed.js';
+import { ALL_VERSIONS } from '../../../src/sessions/revocation-index.js';
 import type { AccessTokenClaims } from '../../../src/tokens/access-token.js';
 import { recordingLog } from '../../support/log.js';
+import { packEntry } from '../../support/packed-entries.js';
 
 const SESSION = '019aa000-0000-7000-8000-0000000000a1';
 const OTHER_SESSION = '019aa000-0000-7000-8000-0000000000a2';
@@ -70,10 +72,14 @@ function createFakeStore(): FakeStore {
       rows.length = 0;
       nextXid = 0;
     },
-    poll: vi.fn<RevocationStore['poll']>(async (cursor, apply) => {
+    poll: vi.fn<RevocationStore['poll']>(async (cursor, receiver) => {
       if (fake.failure !== undefined) throw fake.failure;
       const oldestOpen = rows.filter((row) => !row.isCommitted).map((row) => row.xid);
-      for (const row of rows) if (row.isCommitted && row.xid >= Number(cursor)) apply(row.entry);
+      for (const { entry, xid, isCommitted } of rows) {
+        if (!isCommitted || xid < Number(cursor)) continue;
+        if (entry.key === null) receiver.forEveryone(entry);
+        else receiver.packed(packEntry(entry.key, entry.minimumVersion ?? ALL_VERSIONS, entry.expiresAt));
+      }
       return {
         cursor: String(Math.min(...oldestOpen, nextXid + 1)),
         incarnation: fake.incarnation,
@@ -145,7 +151,7 @@ describe('a feed that is made', () => {
   it('loads every live entry from the beginning of time', async () => {
     store.write(ofSession(), ofUser(3, OTHER_USER));
     await feed.start();
-    expect(store.poll.mock.calls).toEqual([['0', expect.any(Function)]]);
+    expect(store.poll.mock.calls).toEqual([['0', expect.anything()]]);
     expect(feed.stateOf(token())).toBe('SESSION_REVOKED');
     expect(feed.size).toBe(2);
   });
@@ -254,10 +260,9 @@ describe('a database that is not the one of before', () => {
     ['its transactions have gone back', () => store.goBack()],
   ])('is read from the beginning: %s', async (_how, change) => {
     await feed.start();
-    store.write(ofUser(2, OTHER_USER));
     await poll();
     change();
-    store.write(ofSession());
+    store.write(ofSession(), ofUser(2, OTHER_USER));
     store.poll.mockClear();
     await poll();
     expect(store.poll.mock.calls.map(([cursor]) => cursor === '0')).toEqual([false, true]);
@@ -266,14 +271,65 @@ describe('a database that is not the one of before', () => {
     expect(logged.lines.map((line) => line.level)).toEqual(['warn']);
   });
 
+  it('cannot bring back a session whose end it has forgotten', async () => {
+    await feed.start();
+    store.write(ofSession());
+    await poll();
+    store.goBack();
+    await poll();
+    expect(feed.stateOf(token())).toBe('SESSION_REVOKED');
+  });
+
+  it('makes no token stale by a version of a user that it never reached', async () => {
+    await feed.start();
+    store.write(ofUser(2), ofUser(2, OTHER_USER));
+    await poll();
+    store.goBack();
+    store.write(ofUser(2, OTHER_USER));
+    await poll();
+    expect(feed.stateOf(token())).toBe('live');
+    expect(feed.stateOf(token({ subject: OTHER_USER, sessionId: OTHER_SESSION }))).toBe('TOKEN_STALE');
+  });
+
+  it('takes away nothing before all of it is read, nor when that fails, nor what was announced meanwhile', async () => {
+    await feed.start();
+    store.write(ofUser(2));
+    await poll();
+    store.goBack();
+    const { promise, reject } = Promise.withResolvers<undefined>();
+    const read = store.poll.getMockImplementation()!;
+    store.poll.mockImplementation(async (cursor, receiver) => {
+      if (cursor === '0') await promise;
+      return read(cursor, receiver);
+    });
+    await poll();
+    expect(feed.stateOf(token())).toBe('TOKEN_STALE');
+    reject(new Error('gone'));
+    await settle();
+    expect(feed.stateOf(token())).toBe('TOKEN_STALE');
+
+    const second = Promise.withResolvers<undefined>();
+    store.poll.mockImplementation(async (cursor, receiver) => {
+      if (cursor === '0') await second.promise;
+      return read(cursor, receiver);
+    });
+    await poll();
+    feed.announce([ofSession(OTHER_SESSION)]);
+    expect(feed.stateOf(token({ subject: OTHER_USER, sessionId: OTHER_SESSION }))).toBe('SESSION_REVOKED');
+    second.resolve(undefined);
+    await settle();
+    expect(feed.stateOf(token())).toBe('live');
+    expect(feed.stateOf(token({ subject: OTHER_USER, sessionId: OTHER_SESSION }))).toBe('SESSION_REVOKED');
+  });
+
   it('is not what the feed is loaded from, until the last of its entries has been read', async () => {
     await feed.start();
     store.incarnation = 'second';
     const { promise, resolve } = Promise.withResolvers<undefined>();
     const read = store.poll.getMockImplementation()!;
-    store.poll.mockImplementation(async (cursor, apply) => {
+    store.poll.mockImplementation(async (cursor, receiver) => {
       if (cursor === '0') await promise;
-      return read(cursor, apply);
+      return read(cursor, receiver);
     });
     await poll();
     expect([feed.isLoadedFrom('first'), feed.isLoadedFrom('second')]).toEqual([true, false]);
@@ -324,6 +380,22 @@ describe('a feed that is stale', () => {
     const states = await Promise.all(Array.from({ length: 50 }, async () => feed.stateOf(token())));
     expect(new Set(states)).toEqual(new Set(['live']));
     expect(store.sessionState).toHaveBeenCalledOnce();
+  });
+
+  it('reads a few rows at once, so that the next poll finds a connection, and sends away who would wait too long', async () => {
+    clock.seconds += 11;
+    const answer = Promise.withResolvers<SessionState>();
+    store.sessionState.mockImplementation(() => answer.promise);
+    const ask = (count: number, from = 0) =>
+      Array.from({ length: count }, async (_, index) =>
+        feed.stateOf(token({ sessionId: `019aa000-0000-7000-8000-${(from + index).toString(16).padStart(12, '0')}` })),
+      );
+    const asked = ask(FALLBACK_READS + 2000);
+    expect(store.sessionState).toHaveBeenCalledTimes(FALLBACK_READS);
+    await expect(ask(1, 5000)[0]).rejects.toMatchObject({ fault: { code: 'SERVICE_UNAVAILABLE' } });
+    answer.resolve(row());
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['live']));
+    expect(store.sessionState).toHaveBeenCalledTimes(FALLBACK_READS + 2000);
   });
 
   it('believes the row for a second, and no longer', async () => {

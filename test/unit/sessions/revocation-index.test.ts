@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { ALL_VERSIONS, createRevocationIndex } from '../../../src/sessions/revocation-index.js';
+import { packEntry } from '../../support/packed-entries.js';
 
 const id = (head: number, tail = 0) => `${head.toString(16).padStart(8, '0')}-0000-7000-8000-0000${tail.toString(16).padStart(8, '0')}`;
 
@@ -28,6 +29,26 @@ describe('the index of revocations', () => {
     index.raise(id(1), ALL_VERSIONS, 100);
     expect(index.minimumVersion(id(1))).toBe(ALL_VERSIONS);
     expect(index.minimumVersion(id(1))).toBeGreaterThan(0x7fff_ffff);
+  });
+
+  it('takes packed entries as it takes them one by one', () => {
+    const index = createRevocationIndex();
+    index.raisePacked(Buffer.concat([packEntry(id(1), 5, 100), packEntry(id(2, 7), ALL_VERSIONS, 0xffff_ffff), packEntry(id(1), 4, 200)]));
+    expect([id(1), id(2, 7), id(2)].map((key) => index.minimumVersion(key))).toEqual([5, ALL_VERSIONS, 0]);
+    index.purge(199);
+    expect(index.size).toBe(2);
+    index.purge(200);
+    expect([index.size, index.minimumVersion(id(1)), index.minimumVersion(id(2, 7))]).toEqual([1, 0, ALL_VERSIONS]);
+    index.raisePacked(new Uint8Array(0));
+    expect(index.size).toBe(1);
+  });
+
+  it('takes packed entries that begin anywhere in a buffer, and more than it has room for', () => {
+    const index = createRevocationIndex();
+    const entries = Array.from({ length: 5000 }, (_, i) => packEntry(id(i, Math.imul(i, 0x9e37_79b1) >>> 0), i + 1, 100));
+    index.raisePacked(Buffer.concat([Buffer.alloc(3), ...entries]).subarray(3));
+    expect(index.size).toBe(5000);
+    expect(index.minimumVersion(id(4999, Math.imul(4999, 0x9e37_79b1) >>> 0))).toBe(5000);
   });
 
   it.each([
