@@ -8,7 +8,7 @@ import type { LatchkeyServer } from './server.js';
 
 const DEVELOPMENT_EMAIL = 'dev@latchkey.localhost';
 const ROLES = ['user', 'admin'];
-const THIS_MACHINE = { subject: null, ipAddress: null, userAgent: null };
+const THIS_MACHINE = { signedIn: null, ipAddress: null, userAgent: null };
 
 export interface DevelopmentUser {
   email: string;

@@ -41,9 +41,9 @@ export interface Authenticated {
   passwordHash: string;
 }
 
-/** Who asks: from where, and signed in as whom, if as anyone. */
+/** Who asks: from where, and signed in as whom, by which session, if as anyone. */
 export interface Caller extends ClientAddress {
-  subject: string | null;
+  signedIn: { subject: string; sessionId: string } | null;
 }
 
 export interface Accounts {
@@ -84,7 +84,7 @@ interface AccountsOptions {
 
 export function createAccounts({ users, hasher, policy, throttle, audit, announce, metrics }: AccountsOptions): Accounts {
   const recordFailure = (userId: string | null, reason: string, caller: Caller) =>
-    audit.record({ type: 'SIGN_IN_FAILED', userId, sessionId: null, reason }, { ...caller, userId: caller.subject });
+    audit.record({ type: 'SIGN_IN_FAILED', userId, sessionId: null, reason }, { ...caller, userId: caller.signedIn?.subject ?? null });
 
   /** Tries a password as work that there is room for, and counts what never came to a verdict. */
   const attempt = async <T>(caller: Caller, work: () => Promise<T>): Promise<T> => {
@@ -143,7 +143,10 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
       return hasher.admit(async () => {
         const userId = uuidv7();
         const passwordHash = await hasher.hash(password.password);
-        await users.insert({ id: userId, ...email, ...username, passwordHash, roles }, { ...caller, userId: caller.subject });
+        await users.insert(
+          { id: userId, ...email, ...username, passwordHash, roles },
+          { ...caller, userId: caller.signedIn?.subject ?? null },
+        );
         return { userId, passwordHash };
       });
     },
@@ -163,10 +166,10 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
     },
 
     async changePassword({ userId, currentPassword, newPassword, sessionId, keepOtherSessions }, caller) {
-      const current = preparePassword(currentPassword, 'currentPassword');
-      const next = await parseNewPassword(userId, newPassword);
-      if ('rule' in current || 'rule' in next) throw refuse([current, next]);
       const change = await attempt(caller, async () => {
+        const current = preparePassword(currentPassword, 'currentPassword');
+        const next = await parseNewPassword(userId, newPassword);
+        if ('rule' in current || 'rule' in next) throw refuse([current, next]);
         const credential = await verify(await users.credentialById(userId), userId, current.password, caller);
         const newHash = await hasher.hash(next.password);
         const replace = (old: string) =>

@@ -32,8 +32,8 @@ const LONGEST_ADVICE_SECONDS = 3600;
 /** Who tries a password. */
 export interface Guesser {
   ipAddress: string | null;
-  /** Who the caller is signed in as, if anyone. */
-  subject: string | null;
+  /** Who the caller is signed in as, and by which session, if as anyone. */
+  signedIn: { subject: string; sessionId: string } | null;
 }
 
 export interface GuessAttempt {
@@ -56,8 +56,8 @@ export interface LoginThrottle {
    * Runs one guess, counted per account and per network in the database.
    *
    * Checks, in order: the network, which does not hold back who is signed in to the account; the account; and where strangers have used that up,
-   * whether the caller is one of its own devices (signed in to it, or at the network of one of its live sessions), which has a count of its own.
-   * Nobody is locked out by the guesses of others.
+   * whether the caller is one of its own devices, which has a count of its own: signed in to it, counted by session wherever that is used from; or at the
+   * network of one of its live sessions, counted by network. Nobody who is signed in is locked out by the guesses of others.
    *
    * @param account the user's id, or something that stands for an identifier that nobody has.
    * @throws {AuthError} RATE_LIMITED, whether or not the password would have been right; and what `guess` throws.
@@ -100,16 +100,12 @@ export function createLoginThrottle({
   };
 
   /** The key that the guess counts under: the account's, or the device's where strangers have used up the account's. */
-  const beginForAccount = async (
-    account: string,
-    network: string | undefined,
-    isOwnDevice: () => Promise<boolean>,
-    tellRefused: () => Promise<void>,
-  ) => {
+  const beginForAccount = async (account: string, ownDevice: () => Promise<string | undefined>, tellRefused: () => Promise<void>) => {
     const accountKey = `account:${account}`;
     if (await store.begin(accountKey, ACCOUNT)) return accountKey;
-    if (!(await isOwnDevice())) return refuse(accountKey, tellRefused);
-    const deviceKey = deviceKeyOf(account, network);
+    const device = await ownDevice();
+    if (device === undefined) return refuse(accountKey, tellRefused);
+    const deviceKey = deviceKeyOf(account, device);
     return (await store.begin(deviceKey, ACCOUNT)) ? deviceKey : refuse(deviceKey, tellRefused);
   };
 
@@ -136,18 +132,19 @@ export function createLoginThrottle({
       if (used.count === 1) lid.set(network, used);
     },
 
-    async attempt(account, guesser, { knownAddresses, guess, tellRefused }) {
-      const network = networkOf(guesser.ipAddress);
+    async attempt(account, { ipAddress, signedIn }, { knownAddresses, guess, tellRefused }) {
+      const network = networkOf(ipAddress);
       const networkKey = network === undefined ? undefined : `network:${network}`;
-      const isOwnDevice = async () =>
-        guesser.subject === account || (network !== undefined && (await knownAddresses()).some((known) => networkOf(known) === network));
+      const ownSession = signedIn?.subject === account ? signedIn.sessionId : undefined;
+      const ownDevice = async () =>
+        ownSession ?? (await knownAddresses()).map(networkOf).find((known) => known !== undefined && known === network);
       const isCounted = networkKey !== undefined && (await store.begin(networkKey, NETWORK));
       // Who is at the address of a session is not enough here: the answer would tell everyone there who else has one.
-      if (networkKey !== undefined && !isCounted && guesser.subject !== account) return refuse(networkKey, tellRefused);
+      if (networkKey !== undefined && !isCounted && ownSession === undefined) return refuse(networkKey, tellRefused);
       let isRight: boolean | undefined;
       let key: string | undefined;
       try {
-        key = await beginForAccount(account, network, isOwnDevice, tellRefused);
+        key = await beginForAccount(account, ownDevice, tellRefused);
         isRight = await guess();
         return isRight;
       } finally {
@@ -164,4 +161,4 @@ export function createLoginThrottle({
   };
 }
 
-const deviceKeyOf = (account: string, network = '') => `device:${account}:${network}`;
+const deviceKeyOf = (account: string, device = '') => `device:${account}:${device}`;

@@ -17,7 +17,9 @@ export type Principal =
   /** No token. */
   | { kind: 'anonymous' }
   /** A token that is not good, and why. */
-  | { kind: 'rejected'; reason: Exclude<UnauthenticatedReason, 'TOKEN_MISSING'> }
+  | { kind: 'rejected'; reason: Exclude<UnauthenticatedReason, 'TOKEN_MISSING' | 'TOKEN_STALE'> }
+  /** A token of a user who has changed since: it opens nothing, and still names its session, for whoever wants to end that. */
+  | { kind: 'rejected'; reason: 'TOKEN_STALE'; subject: string; sessionId: string }
   /** A token that cannot be judged just now: neither good nor bad, and never a reason to sign anyone out. */
   | { kind: 'undecided' };
 

@@ -12,7 +12,7 @@ import type { Terminal } from './io.js';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Who the command line acts as: signed in as nobody. */
-export const OPERATOR = { ...AUDITED_OPERATOR, subject: null };
+export const OPERATOR = { ...AUDITED_OPERATOR, signedIn: null };
 
 export interface JsonOption {
   json?: true;

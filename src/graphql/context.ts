@@ -35,12 +35,12 @@ export class LatchkeyContext {
 
   /** The caller as the domain sees one. */
   get caller(): Caller {
-    return { ...this.client, subject: this.principal.kind === 'authenticated' ? this.principal.subject : null };
+    return { ...this.client, signedIn: this.principal.kind === 'authenticated' ? this.principal : null };
   }
 
   /** Who makes a change, for the audit trail. */
   get actor(): Actor {
-    return { ...this.client, userId: this.caller.subject };
+    return { ...this.client, userId: this.caller.signedIn?.subject ?? null };
   }
 
   /** Makes the rest of this request run as the session that it has just been given tokens of. */
@@ -103,7 +103,9 @@ async function authenticate(
       return { kind: 'rejected', reason: verdict.reason };
     }
     const state = await revocations.stateOf(verdict.claims);
-    if (state !== 'live') return { kind: 'rejected', reason: state };
+    if (state === 'SESSION_REVOKED') return { kind: 'rejected', reason: state };
+    const { subject, sessionId } = verdict.claims;
+    if (state === 'TOKEN_STALE') return { kind: 'rejected', reason: state, subject, sessionId };
     activity.see(verdict.claims);
     return toPrincipal(verdict.claims);
   } catch (error) {

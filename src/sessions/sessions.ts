@@ -60,8 +60,10 @@ export interface Sessions {
    */
   refresh(attempt: RefreshAttempt): Promise<TokenPair>;
   /**
-   * Ends sessions (RFC 7009 section 2): by refresh token, or by the principal's access token. Whatever cannot name a session ends none, and
-   * that is a success too.
+   * Ends sessions (RFC 7009 section 2): by refresh token, or by the principal's access token; a stale one ends its own session and no other. Whatever
+   * cannot name a session ends none, and that is a success too.
+   *
+   * @throws {AuthError} SERVICE_UNAVAILABLE when the access token cannot be judged just now: its session lives on (RFC 7009 section 2.2.1).
    */
   logout(principal: Principal, actor: Actor, refreshToken: string | null, selection: SessionSelection): Promise<void>;
   /** @throws {AuthError} BAD_USER_INPUT when the user has no such session. */
@@ -116,13 +118,11 @@ export function createSessions({ store, secrets, accessTokens, activity, setting
    * lives or not; only what is no refresh token of ours leaves it to the bearer.
    */
   const nameSession = async (principal: Principal, refreshToken: string | null, selection: SessionSelection) => {
-    const bearer =
-      principal.kind === 'authenticated' ? { sessionId: principal.sessionId, userId: principal.subject, mayEndOthers: true } : undefined;
     const token = refreshToken === null ? undefined : openRefreshToken(secrets, refreshToken);
-    if (token === undefined) return bearer;
+    if (token === undefined) return nameByBearer(principal);
     const session = await store.findLive(token.sessionId);
     // It has ended already. Whoever is signed in by another may still end the rest.
-    if (session === undefined) return selection === 'THIS_SESSION' ? undefined : bearer;
+    if (session === undefined) return selection === 'THIS_SESSION' ? undefined : nameByBearer(principal);
     // A token that was replaced long ago may be stolen: it ends its own session, and no other.
     return { sessionId: token.sessionId, userId: session.userId, mayEndOthers: token.generation >= session.generation - 1 };
   };
@@ -209,6 +209,14 @@ export function createSessions({ store, secrets, accessTokens, activity, setting
       return session;
     },
   };
+}
+
+function nameByBearer(principal: Principal): { sessionId: string; userId: string; mayEndOthers: boolean } | undefined {
+  if (principal.kind === 'undecided') {
+    throw new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'the session to end is named by a token that cannot be judged just now');
+  }
+  if (!('sessionId' in principal)) return undefined;
+  return { sessionId: principal.sessionId, userId: principal.subject, mayEndOthers: principal.kind === 'authenticated' };
 }
 
 /** The successor that the first rotation gave out, made again from the predecessor and the row's salt. */

@@ -75,7 +75,7 @@ describe('A10: the limit on one address', () => {
       .slice(2 * LIMIT)
       .map((ipAddress) =>
         proxied.accounts
-          .authenticate(identifier(), PASSWORD, { ipAddress, userAgent: null, subject: null })
+          .authenticate(identifier(), PASSWORD, { ipAddress, userAgent: null, signedIn: null })
           .catch((error: unknown) => error),
       );
     const faults = (await Promise.all(rest)).map((error) => error instanceof AuthError && error.fault.code);

@@ -22,7 +22,7 @@ beforeAll(async () => {
   const variables: Variables = { ...testDatabase.variables, LATCHKEY_TRUST_PROXY: '127.0.0.1' };
   database = await openDatabase(testConfig(variables), createLogger({ logLevel: 'silent' }));
   server = await startTestServer({ variables, overrides: { database: counted(database) } });
-  const nobody = { subject: null, ipAddress: null, userAgent: null };
+  const nobody = { signedIn: null, ipAddress: null, userAgent: null };
   for (const name of ['known', 'disabled', 'limited']) {
     const { userId } = await server.accounts.register({ email: `${name}@example.com`, username: name, password: PASSWORD }, nobody);
     if (name === 'disabled') await server.accounts.setDisabled(userId, true, { userId: null, ipAddress: null, userAgent: null });

@@ -173,7 +173,7 @@ describe('A15: who may read and do what', () => {
     database = await createTestDatabase();
     server = await startTestServer({ variables: database.variables, overrides: { clock } });
     call = createCalls(server.graphql);
-    const nobody = { subject: null, ipAddress: null, userAgent: null };
+    const nobody = { signedIn: null, ipAddress: null, userAgent: null };
     ({ userId: targetId } = await server.accounts.register(newPerson(), nobody));
     await server.accounts.register(people.user, nobody);
     await server.accounts.register(people.other, nobody);

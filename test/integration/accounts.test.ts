@@ -364,7 +364,7 @@ describe('a hash of older parameters', () => {
     const sessionId = await newSession(id);
     await accounts.changePassword(
       { userId: id, sessionId, currentPassword: PASSWORD, newPassword: NEW_PASSWORD, keepOtherSessions: false },
-      { ...NOBODY, subject: id },
+      { ...NOBODY, signedIn: { subject: id, sessionId } },
     );
     expect(await today.authenticate(email, NEW_PASSWORD, NOBODY)).toEqual(await authenticated(id));
   });
@@ -391,7 +391,7 @@ describe('changing the password', () => {
   const change = (userId: string, sessionId: string, changes: Partial<Parameters<Accounts['changePassword']>[0]> = {}) =>
     accounts.changePassword(
       { userId, sessionId, currentPassword: PASSWORD, newPassword: NEW_PASSWORD, keepOtherSessions: false, ...changes },
-      { ...NOBODY, subject: userId },
+      { ...NOBODY, signedIn: { subject: userId, sessionId } },
     );
 
   it.each<[name: string, changes: object, expected: object]>([

@@ -55,7 +55,7 @@ beforeAll(async () => {
   });
   await keys.load();
   const boss = newPerson();
-  await server.accounts.register(boss, { subject: null, ipAddress: null, userAgent: null }, ['user', 'admin']);
+  await server.accounts.register(boss, { signedIn: null, ipAddress: null, userAgent: null }, ['user', 'admin']);
   admin = keep(await call.answer<Tokens>('login', { input: { identifier: boss.email, password: boss.password } }));
 });
 
@@ -110,7 +110,7 @@ const cases: Case[] = [
     'a registration',
     () =>
       server.accounts
-        .register(newPerson(), { subject: null, ...here })
+        .register(newPerson(), { signedIn: null, ...here })
         .then(({ userId }) => (born = { ...own, user: { ...own.user, id: userId } })),
     () => ({ type: 'REGISTERED', userId: born.user.id, actorId: null, ...here }),
   ],
@@ -321,7 +321,7 @@ describe('a change and its audit event', () => {
   it.each<[string, () => Promise<unknown>]>([
     [
       'a registration with an address that is taken',
-      () => server.accounts.register({ email, password: PASSWORD }, { subject: null, ...here }),
+      () => server.accounts.register({ email, password: PASSWORD }, { signedIn: null, ...here }),
     ],
     ['a role that does not exist', () => users().setRoles(own.user.id, ['user', 'toaster'], OPERATOR)],
   ])('are made together or not at all, when the change cannot be made: %s', async (_what, change) => {

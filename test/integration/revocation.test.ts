@@ -35,7 +35,7 @@ beforeAll(async () => {
   [here, there] = await Promise.all([startTestServer({ variables }), startTestServer({ variables })]);
   call = createCalls(here.graphql);
   const boss = newPerson();
-  await here.accounts.register(boss, { subject: null, ipAddress: null, userAgent: null }, ['user', 'admin']);
+  await here.accounts.register(boss, { signedIn: null, ipAddress: null, userAgent: null }, ['user', 'admin']);
   admin = await call.answer<Tokens>('login', { input: { identifier: boss.email, password: boss.password } });
 });
 

@@ -624,6 +624,10 @@ describe('logout', () => {
     'the bearer and garbage': (mine) => ({ principal: principalOf(mine[0]!), refreshToken: 'garbage' }),
     garbage: () => ({ principal: ANONYMOUS, refreshToken: 'garbage' }),
     'a bad bearer': () => ({ principal: { kind: 'rejected', reason: 'TOKEN_INVALID' }, refreshToken: null }),
+    'a stale bearer': (mine) => ({
+      principal: { kind: 'rejected', reason: 'TOKEN_STALE', subject: mine[0]!.grant.userId, sessionId: mine[0]!.grant.sessionId },
+      refreshToken: null,
+    }),
     nothing: () => ({ principal: ANONYMOUS, refreshToken: null }),
     'a refresh token replaced long ago': (mine) => ({ principal: ANONYMOUS, refreshToken: mine[0]!.refreshToken }),
   };
@@ -634,12 +638,14 @@ describe('logout', () => {
   const outcomes: Record<string, Record<SessionSelection, string[]>> = {
     garbage: endsNothing,
     'a bad bearer': endsNothing,
+    'a stale bearer': endsItsOwn,
     nothing: endsNothing,
     'a refresh token replaced long ago': endsItsOwn,
   };
 
   const matrix = Object.keys(credentials).flatMap((name) =>
-    SELECTIONS.map((selection) => {
+    // Once the session has ended, the bearer is asked for the rest, and that is another rule.
+    SELECTIONS.filter((selection) => !(name.endsWith('cannot be judged') && selection === 'ALL_SESSIONS')).map((selection) => {
       const ended = (outcomes[name] ?? endsWhatWasSelected)[selection];
       return { name, selection, ended, result: ended.join(' and ') || 'nothing' };
     }),
@@ -660,6 +666,25 @@ describe('logout', () => {
     expect(await engine.row(mine[0])).toMatchObject({ isRevoked: ended.includes('mine'), revokedReason: reason });
     expect(await codeOf(engine.refresh(mine.at(-1)!))).toBe(ended.includes('mine') ? INVALID : LIVES);
     expect(await codeOf(engine.refresh(sessions.other))).toBe(ended.includes('other') ? INVALID : LIVES);
+  });
+
+  it.each([null, 'garbage'])(
+    'by a bearer that cannot be judged just now is no success, beside the refresh token %s',
+    async (refreshToken) => {
+      for (const selection of SELECTIONS) {
+        expect(await codeOf(engine.sessions.logout({ kind: 'undecided' }, OPERATOR, refreshToken, selection))).toBe('SERVICE_UNAVAILABLE');
+      }
+    },
+  );
+
+  it('of more than a session that has ended is no success, beside a bearer that cannot be judged just now', async () => {
+    const pair = await engine.signIn(userId);
+    const logout = (selection: SessionSelection) => engine.sessions.logout({ kind: 'undecided' }, OPERATOR, pair.refreshToken, selection);
+    await logout('ALL_SESSIONS');
+    expect(await engine.isAlive(pair)).toBe(false);
+    for (const selection of ['OTHER_SESSIONS', 'ALL_SESSIONS'] as const)
+      expect(await codeOf(logout(selection))).toBe('SERVICE_UNAVAILABLE');
+    await logout('THIS_SESSION');
   });
 
   it.each<[selection: SessionSelection, expected: object[]]>([

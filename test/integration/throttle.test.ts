@@ -1,4 +1,5 @@
 import argon2 from 'argon2';
+import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { Caller } from '../../src/accounts/accounts.js';
@@ -60,7 +61,7 @@ function startReplica(more: Variables = {}): Promise<TestServer> {
 }
 
 const nameOf = (address: string) => address.split('@')[0]!;
-const from = (ipAddress: string | null, subject: string | null = null): Caller => ({ ipAddress, userAgent: null, subject });
+const from = (ipAddress: string | null, signedIn: Caller['signedIn'] = null): Caller => ({ ipAddress, userAgent: null, signedIn });
 
 /** Someone whom nobody has seen before. */
 function stranger(): Caller {
@@ -279,7 +280,7 @@ describe('the owner of an account that strangers guess at', () => {
   };
 
   it.each<[string, string, () => Caller]>([
-    ['signed in', HOME, () => ({ ...stranger(), subject: userId })],
+    ['signed in', HOME, () => ({ ...stranger(), signedIn: { subject: userId, sessionId: uuidv7() } })],
     ['at the address of a live session', HOME, () => from(HOME)],
     ['in the /64 of a live session', '2001:db8:7::1', () => from('2001:db8:7::ffff:2')],
   ])('gets in, and frees the account for everyone, when %s', async (_how, address, caller) => {
@@ -294,7 +295,10 @@ describe('the owner of an account that strangers guess at', () => {
     ['in the next /64', async () => from('2001:db8:7:1::1')],
     [
       'signed in as another user',
-      async () => ({ ...stranger(), subject: (await server.accounts.register(newPerson(), from(null))).userId }),
+      async () => {
+        const { userId: subject } = await server.accounts.register(newPerson(), from(null));
+        return { ...stranger(), signedIn: { subject, sessionId: uuidv7() } };
+      },
     ],
     ['from nowhere', async () => from(null)],
     [
@@ -322,6 +326,21 @@ describe('the owner of an account that strangers guess at', () => {
     // Nothing of it is left, for the next time that strangers come.
     await lockOut();
     expect((await guessUntilLimited(email, () => from(HOME))).guesses).toBe(5);
+  });
+
+  it('is not kept out by whoever guesses in the same network, once signed in', async () => {
+    await signInAt(HOME);
+    await lockOut();
+    expect((await guessUntilLimited(email, () => from(HOME))).guesses).toBe(5);
+    expect(await guess(email, PASSWORD, from(HOME))).toEqual(LIMITED);
+    expect(await guess(email, PASSWORD, from(HOME, { subject: userId, sessionId: uuidv7() }))).toEqual({ code: 'ok' });
+  });
+
+  it('is guessed at by a stolen access token no more often than by one device, whatever networks it comes from', async () => {
+    await lockOut();
+    const signedIn = { subject: userId, sessionId: uuidv7() };
+    expect((await guessUntilLimited(email, () => ({ ...stranger(), signedIn }))).guesses).toBe(5);
+    expect(await guess(email, PASSWORD, { ...stranger(), signedIn })).toEqual(LIMITED);
   });
 
   it('keeps the sessions: they refresh as ever', async () => {
@@ -429,7 +448,7 @@ describe('one password tried on many accounts', () => {
     await database.query(`UPDATE throttle SET blocked_until = now() + interval '1 hour' WHERE key = 'network:192.0.2.69'`);
     expect(await guess('someone@example.info', WRONG, from('192.0.2.69'))).toEqual(LIMITED);
     expect(await guess(email, PASSWORD, from('192.0.2.69'))).toEqual(LIMITED);
-    expect(await guess(email, PASSWORD, from('192.0.2.69', userId))).toEqual({ code: 'ok' });
+    expect(await guess(email, PASSWORD, from('192.0.2.69', { subject: userId, sessionId: uuidv7() }))).toEqual({ code: 'ok' });
   });
 
   it('does not slow down anyone where few have failed, however many try at once', async () => {

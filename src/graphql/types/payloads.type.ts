@@ -34,7 +34,10 @@ export class TokenResponse {
 
 @ObjectType({ description: 'The answer to logout.' })
 export class LogoutPayload {
-  @Field(() => Boolean, { description: 'True, always: what was named is ended, or was not there any more.' })
+  @Field(() => Boolean, {
+    description:
+      'True, always: the session that was named has ended, now or before. What names none, such as an expired access token alone, ends none.',
+  })
   success!: boolean;
 }
 

@@ -6,10 +6,12 @@ import type { ThrottleStore } from '../../../src/persistence/throttle.store.js';
 
 const ACCOUNT = '019aa000-0000-7000-8000-00000000000a';
 const HOME = '192.0.2.1';
-const stranger: Guesser = { ipAddress: '198.51.100.7', subject: null };
-const atHome: Guesser = { ipAddress: HOME, subject: null };
-const signedIn: Guesser = { ipAddress: '198.51.100.9', subject: ACCOUNT };
-const nowhere: Guesser = { ipAddress: null, subject: null };
+const stranger: Guesser = { ipAddress: '198.51.100.7', signedIn: null };
+const atHome: Guesser = { ipAddress: HOME, signedIn: null };
+const SESSION = '019aa000-0000-7000-8000-0000000000a1';
+const signedIn: Guesser = { ipAddress: '198.51.100.9', signedIn: { subject: ACCOUNT, sessionId: SESSION } };
+const asAnother = { subject: '019aa000-0000-7000-8000-00000000000b', sessionId: '019aa000-0000-7000-8000-0000000000b1' };
+const nowhere: Guesser = { ipAddress: null, signedIn: null };
 
 /** The table, with the keys that are blocked, and every call to it in order. */
 function createFakeStore() {
@@ -80,7 +82,7 @@ describe('a guess', () => {
   });
 
   it('from anywhere in a /64 counts as from one network', async () => {
-    await attempt({ ipAddress: '2001:db8:5:6:7::8', subject: null });
+    await attempt({ ipAddress: '2001:db8:5:6:7::8', signedIn: null });
     expect(fake.calls[0]).toBe('begin network:2001:db8:5:6::/64');
   });
 });
@@ -118,7 +120,7 @@ describe('a guess that is not let through', () => {
   });
 
   it.each<[string, Guesser]>([
-    ['signed in to another account', { ...atHome, subject: '019aa000-0000-7000-8000-00000000000b' }],
+    ['signed in to another account', { ...atHome, signedIn: asAnother }],
     ['at the address of a live session, or it would tell who has one there', atHome],
   ])('by the network is not made for who is %s', async (_who, guesser) => {
     fake.blocked.add(`network:${HOME}`);
@@ -149,14 +151,11 @@ describe('an account that strangers have used up', () => {
   beforeEach(() => fake.blocked.add(`account:${ACCOUNT}`));
 
   it.each<[string, Guesser, string]>([
-    ['is signed in to it', signedIn, 'device:019aa000-0000-7000-8000-00000000000a:198.51.100.9'],
-    ['is at the address of a live session', atHome, 'device:019aa000-0000-7000-8000-00000000000a:192.0.2.1'],
-    [
-      'is in the network of a live session',
-      { ipAddress: '2001:db8::9', subject: null },
-      'device:019aa000-0000-7000-8000-00000000000a:2001:db8:0:0::/64',
-    ],
-    ['is signed in, from nowhere', { ipAddress: null, subject: ACCOUNT }, 'device:019aa000-0000-7000-8000-00000000000a:'],
+    ['is signed in to it', signedIn, `device:${ACCOUNT}:${SESSION}`],
+    ['is at the address of a live session', atHome, `device:${ACCOUNT}:${HOME}`],
+    ['is in the network of a live session', { ipAddress: '2001:db8::9', signedIn: null }, `device:${ACCOUNT}:2001:db8:0:0::/64`],
+    ['is signed in, from nowhere', { ...signedIn, ipAddress: null }, `device:${ACCOUNT}:${SESSION}`],
+    ['is signed in, in the network of another session', { ...signedIn, ipAddress: HOME }, `device:${ACCOUNT}:${SESSION}`],
   ])('lets a device through that %s, and counts it by itself', async (_who, guesser, key) => {
     expect(await attempt(guesser, async () => false)).toBe(false);
     expect(fake.calls).toContain(`fail ${key}`);
@@ -170,9 +169,9 @@ describe('an account that strangers have used up', () => {
 
   it.each<[string, Guesser]>([
     ['a stranger', stranger],
-    ['someone signed in as another', { ...stranger, subject: '019aa000-0000-7000-8000-00000000000b' }],
+    ['someone signed in as another', { ...stranger, signedIn: asAnother }],
     ['someone from nowhere', nowhere],
-    ['someone in the next /64', { ipAddress: '2001:db8:0:1::1', subject: null }],
+    ['someone in the next /64', { ipAddress: '2001:db8:0:1::1', signedIn: null }],
   ])('lets %s wait', async (_who, guesser) => {
     await expect(attempt(guesser)).rejects.toMatchObject({ fault: { code: 'RATE_LIMITED' } });
   });
@@ -227,7 +226,7 @@ describe('the lid on one address', () => {
   it('is of each address its own, and of a /64 one', () => {
     const throttle = createLoginThrottle({ store: fake.store, addressLimitPerMinute: 5, clock });
     expect(refusals(throttle, [...times(5, stranger), ...times(5, atHome)])).toBe(0);
-    const rotating = Array.from({ length: 10 }, (_, i) => ({ ipAddress: `2001:db8::${i}`, subject: null }));
+    const rotating = Array.from({ length: 10 }, (_, i) => ({ ipAddress: `2001:db8::${i}`, signedIn: null }));
     expect(refusals(throttle, rotating)).toBe(5);
   });
 

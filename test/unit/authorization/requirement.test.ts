@@ -16,7 +16,11 @@ const nobodies: [string, Exclude<Principal, { kind: 'authenticated' }>, object][
   ['no token', { kind: 'anonymous' }, { code: 'UNAUTHENTICATED', reason: 'TOKEN_MISSING' }],
   ['an invalid token', { kind: 'rejected', reason: 'TOKEN_INVALID' }, { code: 'UNAUTHENTICATED', reason: 'TOKEN_INVALID' }],
   ['an expired token', { kind: 'rejected', reason: 'TOKEN_EXPIRED' }, { code: 'UNAUTHENTICATED', reason: 'TOKEN_EXPIRED' }],
-  ['a stale token', { kind: 'rejected', reason: 'TOKEN_STALE' }, { code: 'UNAUTHENTICATED', reason: 'TOKEN_STALE' }],
+  [
+    'a stale token',
+    { kind: 'rejected', reason: 'TOKEN_STALE', subject: 'user', sessionId: 'session' },
+    { code: 'UNAUTHENTICATED', reason: 'TOKEN_STALE' },
+  ],
   ['a revoked session', { kind: 'rejected', reason: 'SESSION_REVOKED' }, { code: 'UNAUTHENTICATED', reason: 'SESSION_REVOKED' }],
   ['a token that cannot be judged', { kind: 'undecided' }, { code: 'SERVICE_UNAVAILABLE' }],
 ];

@@ -82,7 +82,8 @@ describe('the context of a request', () => {
       const { build, stateOf, see } = setUp();
       for (const state of [reason, Promise.resolve(reason)]) {
         stateOf.mockReturnValueOnce(state);
-        expect((await build(BEARER)).principal).toEqual({ kind: 'rejected', reason });
+        const named = reason === 'TOKEN_STALE' ? { subject: ADA, sessionId: ADAS_SESSION } : {};
+        expect((await build(BEARER)).principal).toEqual({ kind: 'rejected', reason, ...named });
       }
       expect(stateOf).toHaveBeenCalledWith(CLAIMS);
       expect(see).not.toHaveBeenCalled();
@@ -179,12 +180,12 @@ describe('signing in', () => {
     const context = await setUp().build({ kind: 'none' });
     const client = { ipAddress: '192.0.2.1', userAgent: 'test' };
     expect([context.caller, context.actor]).toEqual([
-      { ...client, subject: null },
+      { ...client, signedIn: null },
       { ...client, userId: null },
     ]);
     context.signIn(PAIR.grant);
     expect([context.caller, context.actor]).toEqual([
-      { ...client, subject: ADA },
+      { ...client, signedIn: context.principal },
       { ...client, userId: ADA },
     ]);
   });
