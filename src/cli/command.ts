@@ -28,7 +28,7 @@ export interface Cli {
   output: (options: JsonOption) => { json: boolean; terminal: Terminal };
   /** Opens the configured database for the length of some work. */
   withDatabase: (work: (database: Database, config: Config) => Promise<void>) => Promise<void>;
-  /** Makes the domain for the length of some work, its signing keys loaded, and tells the replicas when it is done. */
+  /** Makes the domain for the length of some work, and tells the replicas when it is done. Signing keys are loaded, and none is made. */
   withCore: (work: (core: Core) => Promise<void>) => Promise<void>;
 }
 
@@ -55,10 +55,13 @@ export function createCli(environment: Environment, terminal: Terminal): Cli {
       withDatabase(async (database, config, log) => {
         await requireMigrated(database);
         const core = await createCore({ config, clock: systemClock, log, database, reservedDatabase: database });
+        // The servers' own affair: their key must never be one that was sealed here, with whatever secrets there are.
+        await core.keyMaintenance.stop();
         try {
-          await core.keys.maintain();
+          await core.keys.read();
           await work(core);
         } finally {
+          // Announcing that the keys have changed loads them here, too.
           await core.keyMaintenance.stop();
         }
         // The server's replicas poll anyhow; this tells them sooner.

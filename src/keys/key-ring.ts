@@ -55,6 +55,8 @@ export interface SigningKeyStore {
 }
 
 export interface KeyRing {
+  /** Loads the keys, and makes none. */
+  read(): Promise<void>;
   /** Loads the keys, and makes one when none can sign. */
   load(): Promise<void>;
   /** Loads the keys again, makes a successor when the newest is old enough, and seals anew what an older secret sealed. */
@@ -172,6 +174,7 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
   };
 
   return {
+    read: readStore,
     load,
     async maintain() {
       await load();

@@ -442,6 +442,36 @@ describeBesideServer('latchkey keys', () => {
   });
 });
 
+describe('latchkey, with other secrets than the servers have', () => {
+  const otherSecrets = () => ({ ...variables, LATCHKEY_SECRETS: 'a-secret-that-no-server-of-this-test-knows' });
+  const kids = () => query('SELECT kid FROM signing_key ORDER BY kid');
+
+  it.each(['users list', 'keys list', 'sessions revoke --all-access-tokens', 'purge'])('%s makes no signing key', async (args) => {
+    await latchkey('keys rotate --immediately');
+    const before = await kids();
+    expect(before).not.toEqual([]);
+    expect((await latchkey(args, { environment: otherSecrets() })).exitCode).toBe(0);
+    expect(await kids()).toEqual(before);
+  });
+
+  it.each(['keys rotate', 'keys rotate --immediately', 'keys revoke some-key'])('%s is refused', async (args) => {
+    await latchkey('keys rotate --immediately');
+    const before = await kids();
+    expect(await latchkey(args, { environment: otherSecrets() })).toEqual({
+      stdout: '',
+      stderr: 'LATCHKEY_SECRETS opens none of the signing keys. Set it as it is for the servers.\n',
+      exitCode: 1,
+    });
+    expect(await kids()).toEqual(before);
+  });
+
+  it('keys list shows what the servers have, and that none of it can sign here', async () => {
+    await latchkey('keys rotate --immediately');
+    const keys = await json<{ state: string }[]>('keys list', { environment: otherSecrets() });
+    expect(new Set(keys.map(({ state }) => state))).toEqual(new Set(['verifies (sealed by a secret that is not here)']));
+  });
+});
+
 describe('latchkey doctor', () => {
   interface Finding {
     check: string;
@@ -458,8 +488,7 @@ describe('latchkey doctor', () => {
   }
 
   it('finds nothing where nothing is wrong', async () => {
-    // The first to need a signing key makes one.
-    await latchkey('keys list');
+    await latchkey('keys rotate --immediately');
     const findings = await json<Finding[]>('doctor');
     expect(findings.map(({ check, ok, advice }) => [check, ok, advice])).toEqual(
       ['configuration', 'database', 'clock', 'migrations', 'signing keys', 'password peppers'].map((check) => [check, true, '']),
@@ -479,7 +508,7 @@ describe('latchkey doctor', () => {
   });
 
   it('finds a secret that was dropped, and says to put it back', async () => {
-    await latchkey('keys list');
+    await latchkey('keys rotate --immediately');
     const found = await faults({ ...variables, LATCHKEY_SECRETS: 'a-secret-that-nothing-here-was-sealed-with' });
     expect(found).toMatchObject([
       { check: 'signing keys', advice: expect.stringContaining('put the old secret back behind the new one') as string },
