@@ -374,6 +374,15 @@ describe('what administrators do', () => {
     }
   });
 
+  it.each([
+    ['set-user-roles', { roles: ['user'] }],
+    ['set-user-disabled', { disabled: false }],
+  ])('%s takes the id of a user in capitals too', async (name, change) => {
+    const headers = bearer((await administrator()).accessToken);
+    const userId = (await register()).user.id;
+    expect(await call.answer(name, { input: { userId: userId.toUpperCase(), ...change } }, headers)).toMatchObject({ id: userId });
+  });
+
   it('two changes of one user in one operation each answer with what they made', async () => {
     const headers = bearer((await administrator()).accessToken);
     const userId = (await register()).user.id;

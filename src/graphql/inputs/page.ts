@@ -32,12 +32,6 @@ export function decodeNumberCursor(cursor: string): string {
   return id;
 }
 
-/** @throws {AuthError} BAD_USER_INPUT */
-export function parseUserId(id: string): string {
-  if (!isUuid(id)) throw badInput('filter.userId', 'exists', 'There is no such user.');
-  return id;
-}
-
 export function pageInfo(edges: readonly { cursor: string }[], has: Pick<PageInfo, 'hasNextPage' | 'hasPreviousPage'>): PageInfo {
   return { ...has, startCursor: edges[0]?.cursor ?? null, endCursor: edges.at(-1)?.cursor ?? null };
 }

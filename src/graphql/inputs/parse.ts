@@ -1,3 +1,5 @@
+import { validate as isUuid } from 'uuid';
+
 import { badInput } from '../../errors.js';
 import type { Device } from '../../sessions/sessions.js';
 import { isScopeToken } from '../../tokens/scope.js';
@@ -36,4 +38,14 @@ export function parseAttemptId({ attemptId }: RefreshInput): string | null {
     throw badInput('attemptId', 'length', `Use 1 to ${String(MAX_ATTEMPT_ID_LENGTH)} characters; a UUID does well.`);
   }
   return attemptId;
+}
+
+/**
+ * A user's id as the database writes it: a UUID may come in capitals.
+ *
+ * @throws {AuthError} BAD_USER_INPUT
+ */
+export function parseUserId(id: string, path: string): string {
+  if (!isUuid(id)) throw badInput(path, 'exists', 'There is no such user.');
+  return id.toLowerCase();
 }

@@ -3,7 +3,8 @@ import { Arg, Directive, Int, Query, Resolver } from 'type-graphql';
 import { badInput } from '../../errors.js';
 import type { AuditStore } from '../../persistence/audit.store.js';
 import { AuditFilterInput } from '../inputs/inputs.js';
-import { decodeNumberCursor, encodeCursor, pageInfo, parsePageSize, parseUserId } from '../inputs/page.js';
+import { decodeNumberCursor, encodeCursor, pageInfo, parsePageSize } from '../inputs/page.js';
+import { parseUserId } from '../inputs/parse.js';
 import { AuditEventConnection } from '../types/audit.type.js';
 
 /** What happened, for those who have to know. */
@@ -22,7 +23,7 @@ export class AuditResolver {
     if (filter?.types?.length === 0) throw badInput('filter.types', 'notEmpty', 'Name a type, or leave "types" out.');
     const beforeId = after == null ? undefined : decodeNumberCursor(after);
     const { events, hasMore } = await this.audit.page(parsePageSize(first), beforeId, {
-      userId: filter?.userId == null ? undefined : parseUserId(filter.userId),
+      userId: filter?.userId == null ? undefined : parseUserId(filter.userId, 'filter.userId'),
       types: filter?.types ?? undefined,
     });
     const edges = events.map((event) => ({ cursor: encodeCursor(event.id), node: event }));

@@ -6,6 +6,7 @@ import type { UserStore } from '../../persistence/user.store.js';
 import type { LatchkeyContext } from '../context.js';
 import { decodeCursor, encodeCursor, pageInfo, parsePageSize } from '../inputs/page.js';
 import { SetUserDisabledInput, SetUserRolesInput } from '../inputs/inputs.js';
+import { parseUserId } from '../inputs/parse.js';
 import { SessionType } from '../types/session.type.js';
 import { UserConnection, UserType } from '../types/user.type.js';
 
@@ -45,9 +46,10 @@ export class UserResolver {
     @Arg('input', () => SetUserRolesInput, { description: 'The user and the roles.' }) input: SetUserRolesInput,
     @Ctx() { actor, loaders }: LatchkeyContext,
   ): Promise<UserType> {
-    await this.accounts.setRoles(input.userId, input.roles, actor);
-    loaders.user.clear(input.userId);
-    return new UserType(input.userId);
+    const userId = parseUserId(input.userId, 'userId');
+    await this.accounts.setRoles(userId, input.roles, actor);
+    loaders.user.clear(userId);
+    return new UserType(userId);
   }
 
   @Directive('@requiresScopes(scopes: [["users:write"]])')
@@ -56,9 +58,10 @@ export class UserResolver {
     @Arg('input', () => SetUserDisabledInput, { description: 'The user, and whether to disable.' }) input: SetUserDisabledInput,
     @Ctx() { actor, loaders }: LatchkeyContext,
   ): Promise<UserType> {
-    await this.accounts.setDisabled(input.userId, input.disabled, actor);
-    loaders.user.clear(input.userId);
-    return new UserType(input.userId);
+    const userId = parseUserId(input.userId, 'userId');
+    await this.accounts.setDisabled(userId, input.disabled, actor);
+    loaders.user.clear(userId);
+    return new UserType(userId);
   }
 
   @FieldResolver(() => String, { description: 'The e-mail address, as it was given.' })

@@ -23,8 +23,8 @@ const documents = {
   users: '{ users { totalCount } }',
   revokeSession: 'mutation { revokeSession(input: { sessionId: "1" }) { session { id } } }',
   changePassword: 'mutation { changePassword(input: { currentPassword: "a", newPassword: "b" }) { user { id } } }',
-  setUserRoles: 'mutation { setUserRoles(input: { userId: "1", roles: [] }) { id } }',
-  setUserDisabled: 'mutation { setUserDisabled(input: { userId: "1", disabled: true }) { id } }',
+  setUserRoles: `mutation { setUserRoles(input: { userId: "${BOB}", roles: [] }) { id } }`,
+  setUserDisabled: `mutation { setUserDisabled(input: { userId: "${BOB}", disabled: true }) { id } }`,
 };
 const needsScopes: Record<string, string> = { users: 'users:read', setUserRoles: 'users:write', setUserDisabled: 'users:write' };
 
@@ -165,7 +165,7 @@ describe('what a query reads', () => {
   it('is not the sessions of another user without users:read, whichever way they are reached', async () => {
     const { run, fakes } = createGraphqlEngine();
     const { errors } = await run(
-      'mutation { setUserRoles(input: { userId: "someone else", roles: [] }) { id sessions { id } } }',
+      `mutation { setUserRoles(input: { userId: "${BOB}", roles: [] }) { id sessions { id } } }`,
       ada('users:write'),
     );
     expect(errors.map(({ path, extensions }) => [path, extensions?.['code']])).toEqual([[['setUserRoles', 'sessions'], 'FORBIDDEN']]);
