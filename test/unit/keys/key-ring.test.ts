@@ -84,7 +84,7 @@ describe('the first load', () => {
     const ring = ringOn(store, secrets, algorithm);
     await ring.load();
     expect(store.rows).toHaveLength(1);
-    expect(ring.signingKey()).toMatchObject({ kid: store.rows[0]!.kid, algorithm, sign: expect.any(Function) as Function });
+    expect(ring.signingKey()).toMatchObject({ kid: store.rows[0]!.kid, algorithm, sign: expect.anything() as unknown });
     expect(ring.isLoaded).toBe(true);
   });
 

@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, verify, type JsonWebKey } from 'node:crypto';
+import { createHash, createPublicKey, verify } from 'node:crypto';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 
@@ -75,7 +75,7 @@ describe.each(SIGNING_ALGORITHMS)('a signing key for %s', (algorithm) => {
     const stored = await generated;
     const { sign } = await openSigningKey(ring, stored);
     const signature = await sign!(Buffer.from('header.payload'));
-    const key = createPublicKey({ key: stored.publicJwk as JsonWebKey, format: 'jwk' });
+    const key = createPublicKey({ key: stored.publicJwk, format: 'jwk' });
     const hash = algorithm === 'EdDSA' ? null : 'sha256';
     expect(verify(hash, Buffer.from('header.payload'), { key, dsaEncoding: 'ieee-p1363' }, signature)).toBe(true);
     expect(verify(hash, Buffer.from('header.Payload'), { key, dsaEncoding: 'ieee-p1363' }, signature)).toBe(false);
