@@ -75,11 +75,11 @@ export interface KeyRing {
    */
   signingKey(): SigningKey & { sign: Signer };
   /**
-   * The key with this kid, if it verifies now. An unknown kid reloads the ring at most once in 30 s.
+   * The key with this kid, if it verifies now: at once for one that is known. An unknown kid reloads the ring at most once in 30 s.
    *
-   * @throws {AuthError} SERVICE_UNAVAILABLE when the kid is unknown and the ring cannot be reloaded: the token may be good.
+   * @throws {AuthError} SERVICE_UNAVAILABLE, as a rejection, when the kid is unknown and the ring cannot be reloaded: the token may be good.
    */
-  verificationKey(kid: string): Promise<SigningKey | undefined>;
+  verificationKey(kid: string): SigningKey | undefined | Promise<SigningKey | undefined>;
   /** The public keys (RFC 7517 section 5), each with `kid`, `alg` and `use`; no private member. */
   jwks(): JSONWebKeySet;
 }
@@ -106,6 +106,11 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
   let reloading: Promise<void> | undefined;
 
   const isCurrent = (key: SigningKey) => key.expiresAt === null || key.expiresAt.getTime() > clock.now();
+
+  const currentKey = (kid: string): SigningKey | undefined => {
+    const key = keys.get(kid);
+    return key !== undefined && isCurrent(key) ? key : undefined;
+  };
 
   const newestUsable = (): UsableKey | undefined => {
     const usable = [...keys.values()]
@@ -198,11 +203,10 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
       if (key === undefined) throw new AuthError({ code: 'SERVICE_UNAVAILABLE' }, 'no signing key is loaded');
       return key;
     },
-    async verificationKey(kid) {
+    verificationKey(kid) {
       // The first load does not count: another replica may have stored its key a moment after.
-      if (!keys.has(kid) && (reloadedAt === undefined || clock.monotonic() - reloadedAt >= RELOAD_INTERVAL_MS)) await reload();
-      const key = keys.get(kid);
-      return key !== undefined && isCurrent(key) ? key : undefined;
+      const mayReload = reloadedAt === undefined || clock.monotonic() - reloadedAt >= RELOAD_INTERVAL_MS;
+      return !keys.has(kid) && mayReload ? reload().then(() => currentKey(kid)) : currentKey(kid);
     },
     jwks: () => ({ keys: [...keys.values()].filter(isCurrent).map((key) => key.publicJwk) }),
   };

@@ -70,9 +70,8 @@ export interface AccessTokens {
   verify(token: string): Promise<AccessTokenVerdict>;
 }
 
-/** A token that passed, and the key that it passed with. */
+/** A token that passed, and the key that it passed with. A hundred thousand of them are kept: what many share, they share in memory. */
 interface Verified {
-  kind: 'verified';
   claims: AccessTokenClaims;
   kid: string;
 }
@@ -80,29 +79,21 @@ interface Verified {
 type Settings = Pick<Config, 'issuer' | 'audience' | 'clientId' | 'clockToleranceSeconds' | 'tokenCacheEntries'>;
 
 /** What jose does not check: that our own claims are there, each of its type. */
-const payloadSchema = z
-  .object({
-    sub: z.uuid(),
-    client_id: z.string(),
-    jti: z.string(),
-    sid: z.uuid(),
-    gen: z.int().nonnegative(),
-    uv: z.int().nonnegative(),
-    scope: z.string(),
-    auth_time: z.number(),
-    iat: z.number(),
-    exp: z.number(),
-  })
-  .transform((payload): AccessTokenClaims => ({
-    subject: payload.sub,
-    sessionId: payload.sid,
-    generation: payload.gen,
-    userVersion: payload.uv,
-    scopes: parseScope(payload.scope),
-    authTime: payload.auth_time,
-    issuedAt: payload.iat,
-    expiresAt: payload.exp,
-  }));
+const payloadSchema = z.object({
+  sub: z.uuid(),
+  client_id: z.string(),
+  jti: z.string(),
+  sid: z.uuid(),
+  gen: z.int().nonnegative(),
+  uv: z.int().nonnegative(),
+  scope: z.string(),
+  auth_time: z.number(),
+  iat: z.number(),
+  exp: z.number(),
+});
+
+/** Roles grant a handful of scopes in a handful of ways. */
+const REMEMBERED_SCOPES = 1000;
 
 interface AccessTokensOptions {
   keys: Pick<KeyRing, 'signingKey' | 'verificationKey'>;
@@ -116,13 +107,45 @@ export function createAccessTokens({ keys, clock, settings, onCheck }: AccessTok
   const { issuer, audience, clientId, clockToleranceSeconds } = settings;
   const remembered = settings.tokenCacheEntries > 0 ? new LRUCache<string, Verified>({ max: settings.tokenCacheEntries }) : undefined;
 
-  const stillStands = async ({ claims, kid }: Verified) =>
-    claims.expiresAt + clockToleranceSeconds > clock.now() / 1000 && (await keys.verificationKey(kid)) !== undefined;
+  const rememberedScopes = new LRUCache<string, readonly string[]>({ max: REMEMBERED_SCOPES });
+
+  const scopesOf = (scope: string): readonly string[] => {
+    const known = rememberedScopes.get(scope) ?? parseScope(scope);
+    rememberedScopes.set(scope, known);
+    return known;
+  };
+
+  const toClaims = (payload: z.infer<typeof payloadSchema>): AccessTokenClaims => ({
+    subject: payload.sub,
+    sessionId: payload.sid,
+    generation: payload.gen,
+    userVersion: payload.uv,
+    scopes: scopesOf(payload.scope),
+    authTime: payload.auth_time,
+    issuedAt: payload.iat,
+    expiresAt: payload.exp,
+  });
+
+  const stillStands = async ({ claims, kid }: Verified): Promise<boolean> => {
+    if (claims.expiresAt + clockToleranceSeconds <= clock.now() / 1000) return false;
+    const key = keys.verificationKey(kid);
+    // Nothing is awaited for a key that is known.
+    return (key instanceof Promise ? await key : key) !== undefined;
+  };
 
   const verifyAfresh = async (token: string): Promise<Verified | Rejected> => {
     if (!isStrictCompactForm(token)) return invalid('not three segments of canonical base64url');
+    let kid: string | undefined;
+    const findKey = async (header: JWTHeaderParameters): Promise<CryptoKey> => {
+      if (Object.keys(header).some((name) => !HEADER_PARAMETERS.has(name))) throw new joseErrors.JWSInvalid();
+      const key = typeof header.kid === 'string' ? await keys.verificationKey(header.kid) : undefined;
+      if (key?.algorithm !== header.alg) throw new joseErrors.JWKSNoMatchingKey();
+      // The ring's own string, not one for each token.
+      kid = key.kid;
+      return key.publicKey;
+    };
     try {
-      const { payload, protectedHeader } = await jwtVerify(token, (header) => findKey(keys, header), {
+      const { payload } = await jwtVerify(token, findKey, {
         algorithms: [...SIGNING_ALGORITHMS],
         typ: TYPE,
         issuer,
@@ -134,9 +157,9 @@ export function createAccessTokens({ keys, clock, settings, onCheck }: AccessTok
       const parsed = payloadSchema.safeParse(payload);
       if (!parsed.success)
         return invalid(`a claim of the wrong type: ${parsed.error.issues.map((issue) => issue.path.join('.')).join(', ')}`);
-      if (parsed.data.issuedAt > clock.now() / 1000 + clockToleranceSeconds) return invalid('issued in the future');
-      // findKey has seen to it that there is one.
-      return { kind: 'verified', claims: parsed.data, kid: String(protectedHeader.kid) };
+      if (parsed.data.iat > clock.now() / 1000 + clockToleranceSeconds) return invalid('issued in the future');
+      if (kid === undefined) throw new Error('A token passed without a key.');
+      return { claims: toClaims(parsed.data), kid };
     } catch (error) {
       if (error instanceof joseErrors.JWTExpired) return expired;
       // Never the error whole: it carries the payload.
@@ -169,18 +192,19 @@ export function createAccessTokens({ keys, clock, settings, onCheck }: AccessTok
     async verify(token) {
       if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) return invalid('longer than 4 KiB');
       // The whole token is the key: a token that differs in one bit is another token.
-      const cacheKey = hash('sha256', token, 'base64');
+      const cacheKey = hash('sha256', token, 'binary');
       const known = remembered?.get(cacheKey);
       if (known !== undefined && (await stillStands(known))) {
         onCheck?.('cached');
         return { kind: 'verified', claims: known.claims };
       }
       const verdict = await verifyAfresh(token);
-      onCheck?.(verdict.kind);
-      if (verdict.kind === 'rejected') {
+      if ('kind' in verdict) {
+        onCheck?.('rejected');
         remembered?.delete(cacheKey);
         return verdict;
       }
+      onCheck?.('verified');
       remembered?.set(cacheKey, verdict);
       return { kind: 'verified', claims: verdict.claims };
     },
@@ -201,11 +225,4 @@ function encodeSegment(members: object): string {
 function isStrictCompactForm(token: string): boolean {
   const segments = token.split('.');
   return segments.length === 3 && segments.every((segment) => segment !== '' && decodeBase64url(segment) !== undefined);
-}
-
-async function findKey(keys: Pick<KeyRing, 'verificationKey'>, header: JWTHeaderParameters): Promise<CryptoKey> {
-  if (Object.keys(header).some((name) => !HEADER_PARAMETERS.has(name))) throw new joseErrors.JWSInvalid();
-  const key = typeof header.kid === 'string' ? await keys.verificationKey(header.kid) : undefined;
-  if (key?.algorithm !== header.alg) throw new joseErrors.JWKSNoMatchingKey();
-  return key.publicKey;
 }
