@@ -135,7 +135,7 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
       const email = parseEmail(emailText);
       const username = usernameText == null ? { username: null, usernameKey: null } : parseUsername(usernameText);
       const ownWords = ['rule' in email ? null : email.emailKey, 'rule' in username ? null : username.usernameKey];
-      const password = policy.parseNew(passwordText, 'password', ownWords);
+      const password = await policy.parseNew(passwordText, 'password', ownWords);
       if ('rule' in email || 'rule' in username || 'rule' in password) {
         throw refuse([email, username, password]);
       }

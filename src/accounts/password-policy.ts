@@ -1,5 +1,3 @@
-import { dictionary } from '@zxcvbn-ts/language-common';
-
 import type { FieldFault } from '../errors.js';
 
 /** In code points. Checked before anything else touches the password. */
@@ -11,7 +9,7 @@ const FEWEST_OTHER_CHARACTERS = 4;
 
 export interface PasswordPolicy {
   /** A new password, ready to be hashed; or why it is refused. `context` holds the user's e-mail address and names. */
-  parseNew(password: string, path: string, context: readonly (string | null)[]): { password: string } | FieldFault;
+  parseNew(password: string, path: string, context: readonly (string | null)[]): Promise<{ password: string } | FieldFault>;
 }
 
 /**
@@ -33,10 +31,15 @@ export function preparePassword(password: string, path: string): { password: str
  * code points, no common password, none made of the user's own names; no rule on what characters it is composed of.
  */
 export function createPasswordPolicy({ minLength }: { minLength: number }): PasswordPolicy {
-  const common = new Set(dictionary['passwords-common'].filter((word) => word.length >= minLength));
+  let common: Promise<ReadonlySet<string>> | undefined;
+  // Read when the first password is chosen: that takes a tenth of a start, which a server need not wait for.
+  const commonPasswords = () =>
+    (common ??= import('@zxcvbn-ts/language-common').then(
+      ({ dictionary }) => new Set(dictionary['passwords-common'].filter((word) => word.length >= minLength)),
+    ));
 
   return {
-    parseNew(raw, path, context) {
+    async parseNew(raw, path, context) {
       const prepared = preparePassword(raw, path);
       if ('rule' in prepared) return prepared;
       const { password } = prepared;
@@ -44,7 +47,7 @@ export function createPasswordPolicy({ minLength }: { minLength: number }): Pass
         return { path, rule: 'minLength', message: `Use at least ${String(minLength)} characters. A few words make a good password.` };
       }
       const folded = password.toLowerCase();
-      if (common.has(folded)) return { path, rule: 'common', message: 'Many people use this password. Choose another.' };
+      if ((await commonPasswords()).has(folded)) return { path, rule: 'common', message: 'Many people use this password. Choose another.' };
       const words = [PRODUCT_NAME, ...context.flatMap((word) => (word === null ? [] : [word, word.split('@')[0] ?? '']))];
       const isPersonal = words
         .filter((word) => word.length >= 3)

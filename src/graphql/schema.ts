@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 
 import { printSchemaWithDirectives } from '@graphql-tools/utils';
-import { lexicographicSortSchema, specifiedDirectives, type GraphQLSchema } from 'graphql';
+import { assertValidSchema, lexicographicSortSchema, specifiedDirectives, type GraphQLSchema } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
 
 import type { Accounts } from '../accounts/accounts.js';
@@ -65,13 +65,17 @@ export function printCoreSchema(): string {
 }
 
 function declareSchema(instances: ReadonlyMap<unknown, ResolverInstance | undefined>): GraphQLSchema {
-  return buildSchemaSync({
+  const schema = buildSchemaSync({
     resolvers: [...instances.keys()] as [() => unknown],
     container: { get: (resolverClass: unknown) => instances.get(resolverClass) },
     directives: [...specifiedDirectives, ...authorizationDirectives],
     // Inputs are parsed by the domain: one place, one kind of error, and no value echoed.
     validate: false,
+    // It would run the whole introspection to the same end.
+    skipCheck: true,
   });
+  assertValidSchema(schema);
+  return schema;
 }
 
 /** The schema as clients and routers read it: sorted, with descriptions and applied directives. */
