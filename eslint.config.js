@@ -3,7 +3,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /** What runs as a process of its own: it may read the environment and the clock, and write to the console. */
-const entryPoints = ['src/main.ts', 'src/node-version.ts', 'src/development.ts', 'src/cli/**'];
+const entryPoints = ['src/main.ts', 'src/node-version.ts', 'src/compile-cache.ts', 'src/development.ts', 'src/cli/**'];
 const page = 'src/graphiql/**';
 
 const randomness = {

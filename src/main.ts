@@ -1,4 +1,5 @@
 import './node-version.js';
+import './compile-cache.js';
 
 import { resolve } from 'node:path';
 

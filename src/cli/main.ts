@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import '../node-version.js';
+import '../compile-cache.js';
 
 const { runCli } = await import('./program.js');
 
