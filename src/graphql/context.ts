@@ -121,13 +121,11 @@ function toPrincipal(claims: { subject: string; sessionId: string; scopes: reado
 }
 
 function createLoaders({ users, sessions }: LoaderDependencies): Loaders {
-  const session = new DataLoader(async (ids: readonly string[]) => inOrder(ids, await sessions.byIds(ids)));
   return {
     user: new DataLoader(async (ids: readonly string[]) => inOrder(ids, await users.byIds(ids))),
-    session,
+    session: new DataLoader(async (ids: readonly string[]) => inOrder(ids, await sessions.byIds(ids))),
     sessionsOfUser: new DataLoader(async (userIds: readonly string[]) => {
       const found = await sessions.liveByUsers(userIds);
-      for (const record of found) session.prime(record.id, record);
       const byUser = Map.groupBy(found, (record) => record.userId);
       return userIds.map((userId) => byUser.get(userId) ?? []);
     }),

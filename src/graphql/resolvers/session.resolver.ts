@@ -16,32 +16,30 @@ export class SessionResolver {
   @Mutation(() => RevokeSessionPayload, { description: "Ends one of the caller's sessions: a lost phone, say." })
   async revokeSession(
     @Arg('input', () => RevokeSessionInput, { description: 'The session.' }) input: RevokeSessionInput,
-    @Ctx() { principal, actor, loaders }: LatchkeyContext,
+    @Ctx() { principal, actor }: LatchkeyContext,
   ): Promise<RevokeSessionPayload> {
     const record = await this.sessions.revoke(authenticated(principal), actor, input.sessionId);
-    loaders.session.prime(record.id, record);
-    return { session: new SessionType(record.id) };
+    return { session: new SessionType(record.id, record) };
   }
 
   @FieldResolver(() => Device, { description: 'The device that signed in.' })
-  async device(@Root() { id }: SessionType, @Ctx() { loaders }: LatchkeyContext): Promise<Device> {
-    const { deviceName, devicePlatform } = await loaders.session.load(id);
-    return { name: deviceName, platform: toDevicePlatform(devicePlatform) };
+  device(@Root() session: SessionType, @Ctx() { loaders }: LatchkeyContext): Device | Promise<Device> {
+    return session.read(loaders, (record) => ({ name: record.deviceName, platform: toDevicePlatform(record.devicePlatform) }));
   }
 
   @FieldResolver(() => GraphQLISODateTime, { description: 'When it was started by signing in.' })
-  async createdAt(@Root() { id }: SessionType, @Ctx() { loaders }: LatchkeyContext): Promise<Date> {
-    return (await loaders.session.load(id)).createdAt;
+  createdAt(@Root() session: SessionType, @Ctx() { loaders }: LatchkeyContext): Date | Promise<Date> {
+    return session.read(loaders, (record) => record.createdAt);
   }
 
   @FieldResolver(() => GraphQLISODateTime, { description: 'When one of its tokens was last used, to about a minute.' })
-  async lastSeenAt(@Root() { id }: SessionType, @Ctx() { loaders }: LatchkeyContext): Promise<Date> {
-    return (await loaders.session.load(id)).lastSeenAt;
+  lastSeenAt(@Root() session: SessionType, @Ctx() { loaders }: LatchkeyContext): Date | Promise<Date> {
+    return session.read(loaders, (record) => record.lastSeenAt);
   }
 
   @FieldResolver(() => GraphQLISODateTime, { description: 'When it ends if it is not refreshed.' })
-  async expiresAt(@Root() { id }: SessionType, @Ctx() { loaders }: LatchkeyContext): Promise<Date> {
-    return (await loaders.session.load(id)).expiresAt;
+  expiresAt(@Root() session: SessionType, @Ctx() { loaders }: LatchkeyContext): Date | Promise<Date> {
+    return session.read(loaders, (record) => record.expiresAt);
   }
 
   @FieldResolver(() => Boolean, { description: 'Whether it is the one that asks.' })
@@ -50,12 +48,12 @@ export class SessionResolver {
   }
 
   @FieldResolver(() => String, { nullable: true, description: 'The address that it last signed in or refreshed from.' })
-  async ipAddress(@Root() { id }: SessionType, @Ctx() { loaders }: LatchkeyContext): Promise<string | null> {
-    return (await loaders.session.load(id)).ipAddress;
+  ipAddress(@Root() session: SessionType, @Ctx() { loaders }: LatchkeyContext): string | null | Promise<string | null> {
+    return session.read(loaders, (record) => record.ipAddress);
   }
 
   @FieldResolver(() => String, { nullable: true, description: 'The user agent that it last signed in or refreshed with.' })
-  async userAgent(@Root() { id }: SessionType, @Ctx() { loaders }: LatchkeyContext): Promise<string | null> {
-    return (await loaders.session.load(id)).userAgent;
+  userAgent(@Root() session: SessionType, @Ctx() { loaders }: LatchkeyContext): string | null | Promise<string | null> {
+    return session.read(loaders, (record) => record.userAgent);
   }
 }

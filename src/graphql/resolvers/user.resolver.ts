@@ -97,6 +97,6 @@ export class UserResolver {
     const refusal = authenticated(principal).subject === id ? undefined : refusalOf({ kind: 'scopes', anyOf: [['users:read']] }, principal);
     if (refusal !== undefined) throw refusal;
     const sessions = await loaders.sessionsOfUser.load(id);
-    return sessions.map((session) => new SessionType(session.id));
+    return sessions.map((session) => new SessionType(session.id, session));
   }
 }

@@ -1,5 +1,8 @@
 import { Field, ID, ObjectType, registerEnumType } from 'type-graphql';
 
+import type { SessionRecord } from '../../persistence/session.store.js';
+import type { Loaders } from '../context.js';
+
 export enum DevicePlatform {
   IOS = 'IOS',
   ANDROID = 'ANDROID',
@@ -40,13 +43,22 @@ export class Device {
   platform!: DevicePlatform;
 }
 
-/** A reference: its id is known, its other fields are loaded when they are asked for (`resolvers/session.resolver.ts`). */
+/** A reference: its id is known, and its other fields are read when they are asked for (`resolvers/session.resolver.ts`). */
 @ObjectType('Session', { description: 'One sign-in on one device. It lives until it is revoked, or is not refreshed for too long.' })
 export class SessionType {
   @Field(() => ID, { description: 'A UUID: the sid claim of its access tokens.' })
   readonly id: string;
 
-  constructor(id: string) {
+  private readonly record: SessionRecord | undefined;
+
+  /** @param record if whoever makes it has that already. */
+  constructor(id: string, record?: SessionRecord) {
     this.id = id;
+    this.record = record;
+  }
+
+  /** Reads something of its record, which is loaded unless it came along: no promise is made for each field of each session on a list. */
+  read<T>({ session }: Pick<Loaders, 'session'>, select: (record: SessionRecord) => T): T | Promise<T> {
+    return this.record === undefined ? session.load(this.id).then(select) : select(this.record);
   }
 }

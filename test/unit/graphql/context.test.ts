@@ -250,12 +250,4 @@ describe('the loaders of a request', () => {
     expect(ofBob).toEqual([]);
     expect(sessions.liveByUsers).toHaveBeenCalledExactlyOnceWith([ADA, BOB]);
   });
-
-  it('do not load again what came with the sessions of a user', async () => {
-    const { build, sessions } = setUp();
-    const { loaders } = await build(BEARER);
-    await loaders.sessionsOfUser.load(ADA);
-    expect(await loaders.session.load(ADAS_SESSION)).toEqual(sessionRecord(ADAS_SESSION, ADA));
-    expect(sessions.byIds).not.toHaveBeenCalled();
-  });
 });
