@@ -25,6 +25,18 @@ const list = z
   .default('')
   .transform((text) => text.split(/[\s,]+/).filter((item) => item !== ''));
 
+/** As a browser sends it: with neither path nor default port, in lower case. Not only of web pages: an app may have a protocol of its own. */
+const origin = z.string().refine(
+  (text) => {
+    const url = URL.parse(text);
+    return url !== null && text === `${url.protocol}//${url.host}` && !text.includes('*');
+  },
+  { error: 'expected origins as browsers send them, without a path or a final slash: https://app.example.com, http://localhost:5173' },
+);
+const network = z
+  .union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], { error: 'expected addresses or networks: 10.0.0.7, 10.0.0.0/8, fd00::/8' })
+  .refine((text) => !text.endsWith('/0'), { error: 'name the networks of your proxies: whoever is in one says what address a caller has' });
+
 const DAY = 86_400;
 
 /** Each key of the environment that Latchkey reads: name, default, unit and description. README's table is made from it. */
@@ -111,8 +123,11 @@ export const environmentSchema = z.object({
     description: 'serve Prometheus metrics at /metrics on this port; 0 takes a free one',
     shownDefault: 'off',
   }),
-  LATCHKEY_CORS_ORIGINS: key(list, { description: 'origins of web apps that may call the API, separated by commas', shownDefault: 'none' }),
-  LATCHKEY_TRUST_PROXY: key(list, {
+  LATCHKEY_CORS_ORIGINS: key(list.pipe(z.array(origin)), {
+    description: 'origins of web apps that may call the API, separated by commas',
+    shownDefault: 'none',
+  }),
+  LATCHKEY_TRUST_PROXY: key(list.pipe(z.array(network)), {
     description: 'addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas',
     shownDefault: 'none',
   }),

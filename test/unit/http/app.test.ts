@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FastifyInstance } from 'fastify';
+import { loadConfig } from '../../../src/config/config.js';
 import { createHttpApp } from '../../../src/http/app.js';
 import { CONTENT_SECURITY_POLICY } from '../../../src/http/http-error.js';
 import { recordingLog } from '../../support/log.js';
@@ -57,6 +58,19 @@ describe('the HTTP server', () => {
     ]);
     expect(recorded.written.join('')).not.toContain(CANARY);
   });
+
+  it.each(['10.0.0.7', '10.0.0.0/8', '10.0.0.0/1', '10.0.0.7/32', '::1', 'fd00::/8', '::ffff:10.0.0.7', '::ffff:10.0.0.0/104'])(
+    'believes a proxy that the configuration names %s',
+    async (proxy) => {
+      const settings = loadConfig({ LATCHKEY_TRUST_PROXY: proxy });
+      const proxied = await createHttpApp({ settings, log: recorded.log });
+      proxied.get('/ip', ({ ip }) => ip);
+      const remoteAddress = proxy.split('/')[0]!;
+      const { body } = await proxied.inject({ url: '/ip', remoteAddress, headers: { 'x-forwarded-for': '192.0.2.1' } });
+      expect(body).toBe('192.0.2.1');
+      await proxied.close();
+    },
+  );
 
   it.each(['a b', '[', 'a/b', 'h'.repeat(300)])('refuses %j for a host', async (host) => {
     expect((await app.inject({ url: '/ok', headers: { host } })).statusCode).toBe(400);
