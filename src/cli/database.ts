@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 
+import { ConfigError } from '../config/config.js';
 import type { Cli, JsonOption } from './command.js';
-import { examine } from './doctor.js';
+import { examine, faultsFound, type Finding } from './doctor.js';
 import { printResult, printRows } from './io.js';
 
 /** `migrate`, `doctor` and `purge`: what a database needs from time to time. */
@@ -14,12 +15,18 @@ export function addDatabaseCommands(program: Command, { command, output, withCor
   );
 
   command(program, 'doctor', 'check configuration, database, clock, migrations and keys, and say what to do').action(
-    (options: JsonOption) =>
-      withDatabase(async (database, config) => {
-        const findings = await examine(config, database);
+    async (options: JsonOption) => {
+      const tell = (findings: readonly Finding[]) => {
         printRows(findings, { ...output(options), empty: '' });
         if (findings.some(({ ok }) => !ok)) process.exitCode = 1;
-      }),
+      };
+      try {
+        await withDatabase(async (database, config) => tell(await examine(config, database)));
+      } catch (error) {
+        if (!(error instanceof ConfigError)) throw error;
+        tell(faultsFound(error));
+      }
+    },
   );
 
   command(program, 'purge', 'remove what the server would remove by and by: ended sessions, old audit events and the like').action(

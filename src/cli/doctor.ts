@@ -1,5 +1,5 @@
 import { systemClock } from '../clock.js';
-import type { Config } from '../config/config.js';
+import type { Config, ConfigError } from '../config/config.js';
 import { createPepper } from '../crypto/pepper.js';
 import { createSecretRing } from '../crypto/secret-ring.js';
 import { openSigningKey } from '../keys/signing-key.js';
@@ -12,6 +12,11 @@ import type { Row } from './io.js';
 const LARGEST_SKEW_SECONDS = 5;
 
 export type Finding = Row & { check: string; ok: boolean; finding: string; advice: string };
+
+/** What there is to find of a configuration with faults: nothing else can be looked at. */
+export function faultsFound({ faults }: ConfigError): Finding[] {
+  return faults.map(({ key, expected }) => finding('configuration', false, `${key} is not right`, expected));
+}
 
 /** Looks at what a server needs, one thing after the other, and says what to do about each that is not as it should be. */
 export async function examine(config: Config, database: Database): Promise<Finding[]> {

@@ -10,23 +10,26 @@ import { addSchemaCommand } from './schema.js';
 import { addSessionCommands } from './sessions.js';
 import { addUserCommands } from './users.js';
 
-/** Runs the `latchkey` command; a fault ends with its message and exit code 1. */
+/** Runs the `latchkey` command; a fault ends with its message on standard error, as JSON for who asks for that, and exit code 1. */
 export async function runCli(argv: readonly string[], environment: Environment, terminal: Terminal = process): Promise<void> {
+  // A command line that cannot be read has no options yet.
+  const json = argv.includes('--json');
+  const tell = (message: string) => process.stderr.write(`${json ? JSON.stringify({ error: message }) : message}\n`);
   try {
-    await createProgram(environment, terminal).parseAsync([...argv]);
+    await createProgram(environment, terminal, tell).parseAsync([...argv]);
   } catch (error) {
-    process.stderr.write(`${describe(error)}\n`);
+    tell(describe(error));
     process.exitCode = 1;
   }
 }
 
-function createProgram(environment: Environment, terminal: Terminal): Command {
+function createProgram(environment: Environment, terminal: Terminal, tell: (message: string) => void): Command {
   const program = new Command('latchkey')
     .description("Runs what a Latchkey server needs beside itself. The configuration comes from the environment, as the server's does.")
     // An argument too many may be a password that belongs on standard input: it is not repeated.
     .configureOutput({
-      outputError: (text, write) => {
-        write(text.replace(/(?<=arguments? but got \d+): .*/s, '.\n'));
+      outputError: (text) => {
+        tell(text.replace(/(?<=arguments? but got \d+): .*/s, '.').trimEnd());
       },
     });
   const cli = createCli(environment, terminal);

@@ -2,18 +2,16 @@ import { writeFile } from 'node:fs/promises';
 
 import type { Command } from 'commander';
 
-import { printCoreSchema } from '../graphql/schema.js';
-import type { Cli } from './command.js';
+import { introspectCoreSchema, printCoreSchema } from '../graphql/schema.js';
+import type { Cli, JsonOption } from './command.js';
 
 /** `schema`: the GraphQL schema, for code generators and routers. */
-export function addSchemaCommand(program: Command, { terminal }: Cli): void {
-  program
-    .command('schema')
-    .description('print the GraphQL schema, with its directives')
+export function addSchemaCommand(program: Command, { command, terminal }: Cli): void {
+  command(program, 'schema', 'print the GraphQL schema, with its directives; as JSON, what introspection answers')
     .option('--out <file>', 'write it to a file')
-    .action(async ({ out }: { out?: string }) => {
-      const sdl = printCoreSchema();
-      if (out === undefined) terminal.stdout.write(sdl);
-      else await writeFile(out, sdl);
+    .action(async ({ json, out }: JsonOption & { out?: string }) => {
+      const schema = json === true ? `${JSON.stringify(introspectCoreSchema(), null, 2)}\n` : printCoreSchema();
+      if (out === undefined) terminal.stdout.write(schema);
+      else await writeFile(out, schema);
     });
 }

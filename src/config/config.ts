@@ -199,14 +199,19 @@ export interface Config {
   logLevel: Environment['LATCHKEY_LOG_LEVEL'];
 }
 
-/** Every fault of the environment at once, each with the key's name and what is expected; never a value. */
-export class ConfigError extends OperatorError {
-  readonly faults: readonly string[];
+/** A key that is not as it must be, and what is expected of it; never the value. */
+export interface ConfigFault {
+  key: string;
+  expected: string;
+}
 
-  constructor(faults: readonly string[]) {
-    super(
-      `The configuration has ${faults.length === 1 ? 'a fault' : `${String(faults.length)} faults`}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
-    );
+/** Every fault of the environment at once. */
+export class ConfigError extends OperatorError {
+  readonly faults: readonly ConfigFault[];
+
+  constructor(faults: readonly ConfigFault[]) {
+    const lines = faults.map(({ key: name, expected }) => `  ${name}: ${expected}`);
+    super(`The configuration has ${faults.length === 1 ? 'a fault' : `${String(faults.length)} faults`}:\n${lines.join('\n')}`);
     this.name = 'ConfigError';
     this.faults = faults;
   }
@@ -223,30 +228,33 @@ export function loadConfig(variables: Readonly<Record<string, string | undefined
   const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ''));
   const parsed = environmentSchema.safeParse(given);
   const faults = [
-    ...(parsed.error?.issues ?? []).map((issue) => `${String(issue.path[0])}: ${issue.message}`),
+    ...(parsed.error?.issues ?? []).map(({ path, message }) => ({ key: String(path[0]), expected: message })),
     ...Object.keys(given)
       .filter((name) => name.startsWith('LATCHKEY_') && !(name in environmentSchema.shape))
-      .map((name) => `${name}: no such key; README lists them`),
+      .map((name) => ({ key: name, expected: 'no such key; README lists them' })),
     ...(given['NODE_ENV'] === 'production' ? productionFaults(given) : []),
   ];
-  if (!parsed.success || faults.length > 0) throw new ConfigError([...new Set(faults)]);
+  // Each item of a list can have the same fault.
+  const distinct = new Map(faults.map((fault) => [`${fault.key}: ${fault.expected}`, fault]));
+  if (!parsed.success || distinct.size > 0) throw new ConfigError([...distinct.values()]);
   return toConfig(parsed.data);
 }
 
-function productionFaults(given: Readonly<Record<string, string | undefined>>): string[] {
+function productionFaults(given: Readonly<Record<string, string | undefined>>): ConfigFault[] {
   const isOn = (name: keyof Environment) => z.stringbool().safeParse(given[name]).data === true;
   const secrets = list.parse(given['LATCHKEY_SECRETS']);
-  const faults: string[] = [];
+  const faults: ConfigFault[] = [];
   if (secrets.length === 0) {
-    faults.push('LATCHKEY_SECRETS: production needs a secret of its own: openssl rand -base64 32');
+    faults.push({ key: 'LATCHKEY_SECRETS', expected: 'production needs a secret of its own: openssl rand -base64 32' });
   }
   if (secrets.some((secret) => secret.startsWith(DEVELOPMENT_SECRET_PREFIX)) && !isOn('LATCHKEY_ALLOW_DEVELOPMENT_SECRETS')) {
-    faults.push(
-      'LATCHKEY_SECRETS: holds a secret that was generated for development; make a new one, or set LATCHKEY_ALLOW_DEVELOPMENT_SECRETS=true',
-    );
+    faults.push({
+      key: 'LATCHKEY_SECRETS',
+      expected: 'holds a secret that was generated for development; make a new one, or set LATCHKEY_ALLOW_DEVELOPMENT_SECRETS=true',
+    });
   }
   if (given['DATABASE_URL'] === undefined && !isOn('LATCHKEY_ALLOW_PGLITE')) {
-    faults.push('DATABASE_URL: production needs a PostgreSQL; or set LATCHKEY_ALLOW_PGLITE=true');
+    faults.push({ key: 'DATABASE_URL', expected: 'production needs a PostgreSQL; or set LATCHKEY_ALLOW_PGLITE=true' });
   }
   return faults;
 }

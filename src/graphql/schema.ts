@@ -1,7 +1,14 @@
 import 'reflect-metadata';
 
 import { printSchemaWithDirectives } from '@graphql-tools/utils';
-import { assertValidSchema, lexicographicSortSchema, specifiedDirectives, type GraphQLSchema } from 'graphql';
+import {
+  assertValidSchema,
+  introspectionFromSchema,
+  lexicographicSortSchema,
+  specifiedDirectives,
+  type GraphQLSchema,
+  type IntrospectionQuery,
+} from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
 
 import type { Accounts } from '../accounts/accounts.js';
@@ -55,13 +62,19 @@ export function operationNamesOf(schema: GraphQLSchema): ReadonlySet<string> {
   return new Set(names.map((name) => name.charAt(0).toUpperCase() + name.slice(1)));
 }
 
-/** The schema of Latchkey alone, as `schema/schema.graphql` shows it. */
+/** The schema of Latchkey alone, as `schema/schema.graphql` shows it: with descriptions and applied directives. */
 export function printCoreSchema(): string {
-  return printSchema(
-    declareSchema(
-      new Map([AuthenticationResolver, SessionResolver, UserResolver, AuditResolver].map((resolverClass) => [resolverClass, undefined])),
-    ),
-  );
+  return `${printSchemaWithDirectives(declareCoreSchema())}\n`;
+}
+
+/** The same as an introspection query is answered. */
+export function introspectCoreSchema(): IntrospectionQuery {
+  return introspectionFromSchema(declareCoreSchema());
+}
+
+function declareCoreSchema(): GraphQLSchema {
+  const resolvers = [AuthenticationResolver, SessionResolver, UserResolver, AuditResolver];
+  return lexicographicSortSchema(declareSchema(new Map(resolvers.map((resolverClass) => [resolverClass, undefined]))));
 }
 
 function declareSchema(instances: ReadonlyMap<unknown, ResolverInstance | undefined>): GraphQLSchema {
@@ -76,9 +89,4 @@ function declareSchema(instances: ReadonlyMap<unknown, ResolverInstance | undefi
   });
   assertValidSchema(schema);
   return schema;
-}
-
-/** The schema as clients and routers read it: sorted, with descriptions and applied directives. */
-function printSchema(schema: GraphQLSchema): string {
-  return `${printSchemaWithDirectives(lexicographicSortSchema(schema))}\n`;
 }

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 import argon2 from 'argon2';
+import { buildClientSchema, buildSchema, printSchema, type IntrospectionQuery } from 'graphql';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { OPERATOR } from '../../src/cli/command.js';
@@ -571,13 +572,26 @@ describe('latchkey doctor', () => {
     expect(clock.advice).toBe(isGood ? '' : "Set both machines' clocks by NTP: tokens are checked within 5 s.");
   });
 
-  it('cannot begin on a configuration with faults, names them all, and repeats no value', async () => {
+  it('finds every fault of a configuration, looks no further, and repeats no value', async () => {
     const environment: Variables = { ...variables, LATCHKEY_SECRETS: 'canary', LATCHKEY_ARGON2_ITERATIONS: 'canary' };
+    expect(await faults(environment)).toEqual([
+      {
+        check: 'configuration',
+        ok: false,
+        finding: 'LATCHKEY_SECRETS is not right',
+        advice: 'each secret needs at least 32 characters: openssl rand -base64 32',
+      },
+      {
+        check: 'configuration',
+        ok: false,
+        finding: 'LATCHKEY_ARGON2_ITERATIONS is not right',
+        advice: expect.stringContaining('expected number') as string,
+      },
+    ]);
     const { stdout, stderr, exitCode } = await latchkey('doctor', { environment });
-    expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 1 });
-    expect(stderr).toContain('LATCHKEY_SECRETS');
-    expect(stderr).toContain('LATCHKEY_ARGON2_ITERATIONS');
-    expect(stderr).not.toContain('canary');
+    expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 1 });
+    expect(stdout).toContain('openssl rand -base64 32');
+    expect(stdout).not.toContain('canary');
   });
 });
 
@@ -599,6 +613,27 @@ describe('latchkey', () => {
   it('schema prints what stands in schema/schema.graphql', async () => {
     const { stdout } = await latchkey('schema');
     expect(stdout).toBe(await readFile(join(root, 'schema/schema.graphql'), 'utf8'));
+  });
+
+  it('schema --json prints what introspection answers, of which the same schema can be built', async () => {
+    const schema = buildClientSchema(await json<IntrospectionQuery>('schema'));
+    const { stdout } = await latchkey('schema');
+    expect(printSchema(schema)).toBe(printSchema(buildSchema(stdout)));
+  });
+
+  it.each<[what: string, args: string, environment: Variables, message: RegExp]>([
+    ['a configuration with faults', 'users list', { LATCHKEY_SECRETS: 'short' }, /^The configuration has a fault:\n/],
+    ['a database that is gone', 'keys list', { DATABASE_URL: 'postgres://127.0.0.1:1/latchkey' }, /latchkey doctor$/],
+    ['a name that nobody has', 'sessions list nobody', {}, /^There is no such user: nobody$/],
+    ['input that is refused', 'users create nonsense', {}, /^email: Give an e-mail address/],
+  ])('tells of %s as JSON where JSON is wanted', async (_what, args, environment, message) => {
+    await latchkey('migrate');
+    const { stdout, stderr, exitCode } = await latchkey(`${args} --json`, {
+      environment: { ...variables, ...environment },
+      stdin: `${PASSWORD}\n`,
+    });
+    expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 1 });
+    expect(JSON.parse(stderr)).toEqual({ error: expect.stringMatching(message) as string });
   });
 
   it.each(['users list', 'keys list', 'purge', 'migrate'])('%s says where to look when the database is gone', async (args) => {
@@ -641,6 +676,12 @@ describe('the latchkey program', () => {
     expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 1 });
     expect(stderr).toMatch(/^error: /);
     expect(stderr).not.toContain('hunter2');
+  });
+
+  it('tells of a command line that cannot be read as JSON where JSON is wanted', async () => {
+    const { stdout, stderr, exitCode } = await spawnCli(['users', 'list', '--before', 'x', '--json']);
+    expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 1 });
+    expect(JSON.parse(stderr)).toEqual({ error: expect.stringMatching(/^error: unknown option '--before'/) as string });
   });
 
   it('ends with 1 at an unknown command, and shows what there is', async () => {

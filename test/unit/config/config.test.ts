@@ -18,7 +18,7 @@ function faultsOf(variables: Variables): readonly string[] {
   try {
     loadConfig(variables);
   } catch (error) {
-    if (error instanceof ConfigError) return error.faults;
+    if (error instanceof ConfigError) return error.faults.map(({ key, expected }) => `${key}: ${expected}`);
     throw error;
   }
   throw new Error('The configuration was accepted.');
