@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { validate as isUuid } from 'uuid';
 
 import { emailKey } from '../accounts/email.js';
 import type { UserStore } from '../persistence/user.store.js';
@@ -28,6 +29,7 @@ export function addUserCommands(program: Command, { command, output, terminal, w
     .option('--after <id>', 'those that registered after this one')
     .action((options: JsonOption & { after?: string }) =>
       withCore(async ({ stores }) => {
+        if (options.after !== undefined && !isUuid(options.after)) throw new Error('Give the id of the last user listed: --after <id>');
         const { users: page, hasMore } = await stores.users.page(PAGE, options.after);
         const rows = page.map(({ id, email, username, roles, disabled, createdAt }) => ({
           id,

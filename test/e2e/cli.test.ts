@@ -192,6 +192,14 @@ describeBesideServer('latchkey users', () => {
     expect(stdout).toContain(email);
   });
 
+  it('list says after what it can go on', async () => {
+    expect(await latchkey(`users list --after ${email}`)).toEqual({
+      stdout: '',
+      stderr: 'Give the id of the last user listed: --after <id>\n',
+      exitCode: 1,
+    });
+  });
+
   it('disable ends every session and refuses new ones, and enable lets the user sign in again', async () => {
     expect(await json(`users disable ${email}`)).toEqual({ id: userId, disabled: true });
     await expectState(tokens, ENDED);
