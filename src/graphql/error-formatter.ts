@@ -57,8 +57,9 @@ function describeGraphQLError(
   }
 }
 
-/** The parser quotes what it stumbled over, which may be a password in the wrong place. */
+/** The parser quotes what it stumbled over, which may be a password in the wrong place. Its limit is told as the others are. */
 function withoutQuotation(message: string): string {
+  if (/ contains more tha[nt] \d+ tokens/.test(message)) return 'The document has more tokens than are allowed.';
   return `${message.replace(/\s*"[\s\S]*$/, '').replace(/[.:]$/, '')}.`;
 }
 

@@ -20,8 +20,10 @@ export const CREDENTIAL_FIELD = { credential: true };
 
 /**
  * What a document may hold. GraphiQL's own introspection takes 163 tokens and passes; `maxRecursiveSelections` of Apollo would refuse it.
+ *
+ * With pages of a hundred, these bound what it can ask for. A cost could not be told from the document: page sizes come in variables.
  */
-const LIMITS = { maxTokens: 1000, depth: 10, aliases: 10, directives: 5, cost: 5000, validationErrors: 3 } as const;
+const LIMITS = { maxTokens: 1000, depth: 10, aliases: 10, directives: 5, validationErrors: 3 } as const;
 
 export const parseOptions = { maxTokens: LIMITS.maxTokens };
 export const validationOptions = { maxErrors: LIMITS.validationErrors };
@@ -30,15 +32,27 @@ export const executionOptions = { maxCoercionErrors: LIMITS.validationErrors };
 /** The rules that a document must pass before anything of it runs. */
 export function createLimitRules(): ValidationRule[] {
   const armor = new ApolloArmor({
-    maxDepth: { n: LIMITS.depth, exposeLimits: false },
-    maxAliases: { n: LIMITS.aliases, allowList: [], exposeLimits: false },
-    maxDirectives: { n: LIMITS.directives, exposeLimits: false },
-    costLimit: { maxCost: LIMITS.cost, exposeLimits: false },
+    maxDepth: { n: LIMITS.depth, ...refusedAs('The document is nested more deeply than is allowed.') },
+    maxAliases: { n: LIMITS.aliases, allowList: [], ...refusedAs('The document has more aliases than are allowed.') },
+    maxDirectives: { n: LIMITS.directives, ...refusedAs('The document has more directives than are allowed.') },
+    costLimit: { enabled: false },
     // The parser counts tokens, and Apollo hides suggestions.
     maxTokens: { enabled: false },
     blockFieldSuggestion: { enabled: false },
   }).protect();
   return [...armor.validationRules, knownOperationType, oneCredentialField];
+}
+
+/** The armor's own message begins with "Syntax Error", which a document over a limit does not have. */
+function refusedAs(message: string) {
+  return {
+    onReject: [
+      (context: ValidationContext | null) => {
+        context?.reportError(new GraphQLError(message));
+      },
+    ],
+    propagateOnRejection: false,
+  };
 }
 
 /** The schema may have no subscriptions, say. Left to execution, that would look like a fault of ours. */
