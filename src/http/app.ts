@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 
 import cors from '@fastify/cors';
@@ -68,6 +68,12 @@ export async function createHttpApp({ settings, log }: { settings: HttpSettings;
       if (socket.writable) socket.end(rawHttpError(status, describe(status)), () => socket.destroy());
       else socket.destroy();
     },
+  });
+
+  // Node would answer with a status and nothing else.
+  app.server.on('checkExpectation', (_request, response: ServerResponse) => {
+    const { headers, body } = bareHttpError(417, 'Send no Expect header but "100-continue".');
+    response.writeHead(417, headers).end(body);
   });
 
   app.removeContentTypeParser('text/plain');

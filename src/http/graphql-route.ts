@@ -41,8 +41,12 @@ export function graphqlRoute({ apollo, buildContext }: GraphqlRouteOptions): Fas
     app.decorateRequest('credentials', undefined);
     app.decorateRequest('answerType', undefined);
     const negotiate = createNegotiation();
-    app.addHook('onRequest', async (request, reply) => {
+    // Once the answer is there: Apollo has something else to say of some.
+    app.addHook('onSend', (_request, reply, _payload, next) => {
       void reply.header('cache-control', 'no-store');
+      next();
+    });
+    app.addHook('onRequest', async (request, reply) => {
       if (request.method !== 'POST') {
         void reply.header('allow', 'POST');
         return sendHttpError(reply, 405, 'Send operations by POST.');

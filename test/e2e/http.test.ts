@@ -42,6 +42,8 @@ function post(headers: Record<string, string>, body: BodyInit = PROBE, url = ser
 
 const postJson = (body: string, headers: Record<string, string> = {}) => post({ 'content-type': 'application/json', ...headers }, body);
 
+const HASH_ALONE = `{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"${'0'.repeat(64)}"}}}`;
+
 /** A request as bytes, its connection to be closed, with the header lines given. */
 function rawRequest(lines: readonly string[], { body = PROBE, start = 'POST /graphql HTTP/1.1', host = true } = {}): string {
   const own = [...(host ? ['Host: localhost'] : []), 'Content-Type: application/json', 'Connection: close'];
@@ -208,7 +210,7 @@ describe('a body', () => {
   });
 
   it('with the hash of a persisted query is told to send the document', async () => {
-    const response = await postJson(`{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"${'0'.repeat(64)}"}}}`);
+    const response = await postJson(HASH_ALONE);
     const { errors } = (await response.json()) as ErrorBody;
     expect(errors[0]!.extensions).toEqual({ code: 'PERSISTED_QUERY_NOT_SUPPORTED', retryable: false });
   });
@@ -308,6 +310,7 @@ describe('every response', () => {
     ['an operation', 200, () => postJson(PROBE)],
     ['an operation that is refused', 200, () => postJson(JSON.stringify({ query: operation('viewer') }))],
     ['a document that does not fit the schema', 400, () => postJson('{"query":"{ nothing }"}')],
+    ['the hash of a document', 200, () => postJson(HASH_ALONE)],
     ['JSON that is none', 400, () => postJson('{')],
     ['a malformed bearer token', 400, () => postJson(PROBE, { authorization: 'Bearer a b' })],
     ['another content type', 415, () => post({ 'content-type': 'text/plain' })],
@@ -321,6 +324,7 @@ describe('every response', () => {
     ['the key set', 200, () => fetch(new URL('/.well-known/jwks.json', server.url))],
     ['a Host that is none', 400, rawRequest(['Host: ['], { host: false })],
     ['two hosts', 400, rawRequest(['Host: a', LENGTH])],
+    ['an expectation that nobody here meets', 417, rawRequest([LENGTH, 'Expect: canary'])],
     ['what is not HTTP', 400, 'canary\r\n\r\n'],
     ['a header block that is too large', 431, rawRequest([`X: ${'x'.repeat(17 * 1024)}`])],
   ];
@@ -362,6 +366,7 @@ describe('every response', () => {
     for (const reply of [
       await postJson(PROBE),
       await postJson('{'),
+      await postJson(HASH_ALONE),
       await post({ 'content-type': 'text/plain' }),
       await postJson(JSON.stringify({ query: operation('register'), variables: { input: newPerson() } })),
     ]) {
