@@ -1,4 +1,4 @@
-import { ApolloServerErrorCode, unwrapResolverError } from '@apollo/server/errors';
+import { ApolloServerErrorCode, ApolloServerValidationErrorCode, unwrapResolverError } from '@apollo/server/errors';
 import { GraphQLError, isValueNode, Kind, print, type GraphQLFormattedError } from 'graphql';
 
 import { AuthError } from '../errors.js';
@@ -44,7 +44,13 @@ function describeGraphQLError(
     case codes.GRAPHQL_PARSE_FAILED:
       return { message: withoutQuotation(message), extensions: { code: codes.GRAPHQL_PARSE_FAILED } };
     case codes.GRAPHQL_VALIDATION_FAILED:
-      return { message: withoutValue(message, error), extensions: { code: codes.GRAPHQL_VALIDATION_FAILED } };
+      return {
+        message:
+          extensions['validationErrorCode'] === ApolloServerValidationErrorCode.INTROSPECTION_DISABLED
+            ? 'Introspection is off here.'
+            : withoutValue(message, error),
+        extensions: { code: codes.GRAPHQL_VALIDATION_FAILED },
+      };
     case codes.BAD_USER_INPUT:
       return describeCoercionError(error);
     // The last: a client that sends hashes reads it and sends the whole document instead.

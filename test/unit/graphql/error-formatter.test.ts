@@ -215,5 +215,6 @@ describe('a fault in a document', () => {
     expect(JSON.stringify(errors)).not.toContain('email');
     const introspected = await closed.run('{ __schema { types { name } } }');
     expect(introspected.data).toBeUndefined();
+    expect(introspected.errors.map(({ message }) => message)).toEqual(['Introspection is off here.']);
   });
 });
