@@ -1,7 +1,8 @@
+import helmet from '@fastify/helmet';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance } from 'fastify';
 import { loadConfig } from '../../../src/config/config.js';
-import { createHttpApp } from '../../../src/http/app.js';
+import { createHttpApp, HELMET_HEADERS } from '../../../src/http/app.js';
 import { CONTENT_SECURITY_POLICY } from '../../../src/http/http-error.js';
 import { recordingLog } from '../../support/log.js';
 
@@ -28,10 +29,18 @@ describe('the HTTP server', () => {
   it.each(['/ok', '/breaks', '/refuses', '/nowhere'])('puts its headers on what %s answers', async (url) => {
     const { headers } = await app.inject(url);
     expect(headers).toMatchObject({
+      ...HELMET_HEADERS,
       'content-security-policy': CONTENT_SECURITY_POLICY,
-      'x-content-type-options': 'nosniff',
       'x-request-id': expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
     });
+  });
+
+  it('says of itself what helmet would say', async () => {
+    const helmeted = fastify();
+    await helmeted.register(helmet, { contentSecurityPolicy: false });
+    helmeted.get('/', (_request, reply) => reply.raw.getHeaders());
+    expect((await helmeted.inject('/')).json()).toEqual(HELMET_HEADERS);
+    await helmeted.close();
   });
 
   it('masks what a route throws, with the request id that the log has', async () => {
