@@ -85,7 +85,16 @@ export default defineConfig(
       'no-restricted-syntax': ['error', ...realClock.syntax],
       'no-restricted-imports': [
         'error',
-        { paths: ['process', 'node:process'].map((name) => ({ name, importNames: ['env', 'exit'], message: environment[0].message })) },
+        {
+          paths: [
+            ...['process', 'node:process'].map((name) => ({ name, importNames: ['env', 'exit'], message: environment[0].message })),
+            {
+              name: 'node:http',
+              allowTypeImports: true,
+              message: 'Node loads all of its own fetch for an import of this: import() it where it is needed.',
+            },
+          ],
+        },
       ],
     },
   },

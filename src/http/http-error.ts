@@ -1,5 +1,3 @@
-import { STATUS_CODES } from 'node:http';
-
 import type { FastifyReply } from 'fastify';
 
 /** What an answer that is data and no page may load: nothing. */
@@ -34,11 +32,11 @@ export function bareHttpError(status: number, message: string): { headers: Recor
   return { headers, body };
 }
 
-/** The same again, for bytes that are no request: the whole response, as bytes. */
+/** The same again, for bytes that are no request: the whole response. It has no reason phrase, which clients ignore (RFC 9112 section 4). */
 export function rawHttpError(status: number, message: string): string {
   const { headers, body } = bareHttpError(status, message);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-  return [`HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}`, ...lines, '', body].join('\r\n');
+  return [`HTTP/1.1 ${String(status)} `, ...lines, '', body].join('\r\n');
 }
 
 function errorBody(status: number, message: string, extensions: Record<string, unknown> = {}) {

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 
 import type { Metrics } from '../metrics.js';
 
@@ -8,6 +8,7 @@ export async function listenForMetrics(
   { host, port }: { host: string; port: number | undefined },
 ): Promise<Server | undefined> {
   if (port === undefined) return undefined;
+  const { createServer } = await import('node:http');
   const { registry } = metrics;
   const server = createServer((request, response) => {
     if (request.method !== 'GET' || request.url !== '/metrics') {
