@@ -1,5 +1,6 @@
 import { Field, ID, InputType, registerEnumType } from 'type-graphql';
 
+import type { AuditEventType as StoredType } from '../../persistence/audit.store.js';
 import type { SessionSelection as Selection } from '../../sessions/sessions.js';
 import { AuditEventType } from '../types/audit.type.js';
 import { DevicePlatform } from '../types/session.type.js';
@@ -127,5 +128,5 @@ export class AuditFilterInput {
   userId?: string | null;
 
   @Field(() => [AuditEventType], { nullable: true, description: 'Those of these types.' })
-  types?: AuditEventType[] | null;
+  types?: StoredType[] | null;
 }

@@ -1,23 +1,10 @@
 import { Field, GraphQLISODateTime, ID, ObjectType, registerEnumType } from 'type-graphql';
 
-import type { AuditEventType as StoredType } from '../../persistence/audit.store.js';
+import { AUDIT_EVENT_TYPES, type AuditEventType as StoredType } from '../../persistence/audit.store.js';
 import { PageInfo } from './user.type.js';
 
-export enum AuditEventType {
-  REGISTERED = 'REGISTERED',
-  SIGNED_IN = 'SIGNED_IN',
-  SIGN_IN_FAILED = 'SIGN_IN_FAILED',
-  REFRESH_TOKEN_REUSED = 'REFRESH_TOKEN_REUSED',
-  SESSION_REVOKED = 'SESSION_REVOKED',
-  SESSIONS_REVOKED = 'SESSIONS_REVOKED',
-  PASSWORD_CHANGED = 'PASSWORD_CHANGED',
-  ROLES_CHANGED = 'ROLES_CHANGED',
-  USER_DISABLED = 'USER_DISABLED',
-  USER_ENABLED = 'USER_ENABLED',
-  USER_UNLOCKED = 'USER_UNLOCKED',
-  SIGNING_KEY_MADE = 'SIGNING_KEY_MADE',
-  SIGNING_KEY_REVOKED = 'SIGNING_KEY_REVOKED',
-}
+/** The list of the store, as the object that type-graphql makes an enum of. */
+export const AuditEventType = Object.fromEntries(AUDIT_EVENT_TYPES.map((type) => [type, type])) as Record<StoredType, StoredType>;
 
 registerEnumType(AuditEventType, {
   name: 'AuditEventType',
@@ -39,7 +26,7 @@ registerEnumType(AuditEventType, {
     USER_UNLOCKED: { description: 'An operator forgave a user the failed attempts to sign in.' },
     SIGNING_KEY_MADE: { description: 'A signing key was made, by its age or by an operator: the reason is its key id.' },
     SIGNING_KEY_REVOKED: { description: 'A signing key was revoked by an operator: the reason is its key id.' },
-  },
+  } satisfies Record<StoredType, { description: string }>,
 });
 
 @ObjectType({ description: 'Something that happened to an account.' })
