@@ -60,7 +60,7 @@ export function createSessionActivity({ sessions, clock, log }: { sessions: Sess
   return {
     see(sighting) {
       const last = reported.get(sighting.sessionId);
-      const now = clock.now();
+      const now = clock.monotonic();
       if (last !== undefined && last.generation >= sighting.generation && now - last.at < QUIET_INTERVAL_MS) return;
       // An older token that is still in use does not make the newest generation news again.
       reported.set(sighting.sessionId, { generation: Math.max(sighting.generation, last?.generation ?? 0), at: now });

@@ -7,7 +7,7 @@ import { recordingLog } from '../../support/log.js';
 type Write = SessionStore['recordSightings'];
 
 function setUp() {
-  const clock = { time: 0, now: () => clock.time, monotonic: () => clock.time };
+  const clock = { time: 0, setBack: 0, now: () => clock.time - clock.setBack, monotonic: () => clock.time };
   const writes: (readonly Sighting[])[] = [];
   const recordSightings = vi.fn<Write>(async (sightings) => {
     writes.push(sightings);
@@ -47,6 +47,17 @@ describe('sightings of sessions', () => {
     activity.see(saw('a', 1));
     await activity.flush();
     expect(writes).toEqual([[saw('a', 1)], [saw('a', 1)]]);
+  });
+
+  it('are written after a minute although the clock was set back', async () => {
+    const { activity, writes, clock } = setUp();
+    activity.see(saw('a', 1));
+    await activity.flush();
+    clock.time = 60_000;
+    clock.setBack = 3_600_000;
+    activity.see(saw('a', 1));
+    await activity.flush();
+    expect(writes).toHaveLength(2);
   });
 
   it('of a new generation are written at the next write', async () => {
