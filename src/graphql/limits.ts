@@ -15,7 +15,10 @@ import {
   type ValidationRule,
 } from 'graphql';
 
-/** Marks a field that tries a password or a token; an operation may hold one of them. */
+/**
+ * Marks a field that tries a password or a token; an operation may hold one of them. `logout` tries none: it answers the same whatever token it is
+ * given, and what is none of ours costs no query.
+ */
 export const CREDENTIAL_FIELD = { credential: true };
 
 /**
@@ -73,7 +76,7 @@ export function oneCredentialField(context: ValidationContext): ASTVisitor {
     OperationDefinition(operation) {
       const root = context.getSchema().getRootType(operation.operation);
       if (root == null || countIn(root, operation.selectionSet) <= 1) return;
-      context.reportError(new GraphQLError('An operation may hold one field that takes a credential.', { nodes: operation }));
+      context.reportError(new GraphQLError('An operation may hold one field that tries a credential.', { nodes: operation }));
     },
   };
 }

@@ -303,8 +303,15 @@ describe('a document with more than one guess', () => {
     const engine = createGraphqlEngine();
     const { errors, data } = await engine.run(document, ada());
     expect(data).toBeUndefined();
-    expect(errors.map(({ message }) => message)).toEqual(['An operation may hold one field that takes a credential.']);
+    expect(errors.map(({ message }) => message)).toEqual(['An operation may hold one field that tries a credential.']);
     expect(callsOf(engine)).toEqual([]);
+  });
+
+  it('is none in logout, which says nothing of the token that it is given', async () => {
+    const logout = (token: string) => `${token}: logout(input: { refreshToken: "${token}" }) { success }`;
+    const { errors, data } = await createGraphqlEngine().run(`mutation { ${logout('a')} ${logout('b')} }`);
+    expect(errors).toEqual([]);
+    expect(data).toEqual({ a: { success: true }, b: { success: true } });
   });
 });
 

@@ -5,7 +5,7 @@ import { formatError } from '../../../src/graphql/error-formatter.js';
 import { createLimitRules, CREDENTIAL_FIELD, oneCredentialField, parseOptions, validationOptions } from '../../../src/graphql/limits.js';
 import { printCoreSchema } from '../../../src/graphql/schema.js';
 
-const REFUSAL = 'An operation may hold one field that takes a credential.';
+const REFUSAL = 'An operation may hold one field that tries a credential.';
 
 /** A schema in which `login` and `refresh` take credentials, and so do fields further down. */
 function schema(): GraphQLSchema {
