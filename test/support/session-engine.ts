@@ -58,6 +58,8 @@ export interface SessionEngine {
   claims(pair: TokenPair): Promise<AccessTokenClaims>;
   /** Moves everything that happened to the session into the past: the database's clock cannot be moved. */
   age(pair: TokenPair, seconds: number): Promise<void>;
+  /** Lets the row be of so many generations before, as one from a backup is; a negative number lets it be of later ones. */
+  setGenerationBack(pair: TokenPair, generations: number): Promise<void>;
   row(pair: TokenPair): Promise<SessionRow>;
   isAlive(pair: TokenPair): Promise<boolean>;
   /** Another replica on the same database, with other settings. */
@@ -151,6 +153,9 @@ async function compose(database: Database, variables: Variables): Promise<Sessio
           WHERE id = $1`,
         [grant.sessionId, seconds],
       );
+    },
+    async setGenerationBack({ grant }, generations) {
+      await database.query(`UPDATE session SET generation = generation - $2::int WHERE id = $1`, [grant.sessionId, generations]);
     },
     async row({ grant }) {
       const [row] = await database.query<SessionRow>(
