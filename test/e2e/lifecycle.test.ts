@@ -73,7 +73,7 @@ describe('a server in development', () => {
     expect(await second.child.ended).toBe(0);
   });
 
-  it('refuses a data folder that another process uses, and says what to do', async () => {
+  it('R20: refuses a data folder that another process uses, and says what to do', async () => {
     const first = await startInDevelopment(dataDir);
     const second = start({ LATCHKEY_DATA_DIR: dataDir });
     expect(await second.ended).toBe(1);
@@ -84,7 +84,7 @@ describe('a server in development', () => {
     await first.call.answer('login', { input: first.user });
   });
 
-  it('killed during refreshes, it loses no session and no refresh token', async () => {
+  it('R20: killed during refreshes, it loses no session and no refresh token', async () => {
     const before = await startInDevelopment(dataDir);
     const sessions = await Promise.all([1, 2, 3, 4].map(() => before.call.answer<Tokens>('login', { input: before.user })));
     const last = new Map(sessions.map(({ session, refreshToken }) => [session.id, refreshToken]));
