@@ -1,4 +1,4 @@
-import { elapsedMs, now, type Moment } from './elapsed.js';
+import { startStopwatch, type Stopwatch } from './stopwatch.js';
 
 const FIRST_DELAY_MS = 500;
 const MAX_DELAY_MS = 60_000;
@@ -16,40 +16,44 @@ export interface Backoff {
   reset(): void;
 }
 
-/** Calls `run` again after failures: 0.5 s at first, then doubling up to a minute, each with jitter so that clients do not come back as one. */
-export function createBackoff(run: () => void): Backoff {
-  let failures = 0;
+/**
+ * Calls `run` again after failures: 0.5 s at first, then doubling up to a minute, each with jitter so that clients do not come back as one. Not any more
+ * once it is `closed`.
+ */
+export function createBackoff(run: () => void, closed: AbortSignal): Backoff {
+  let backoffMs = FIRST_DELAY_MS;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let wait: { since: Moment; delayMs: number } | undefined;
+  let waitedMs: Stopwatch | undefined;
+  let delayMs: number;
 
   const stop = (): void => {
     clearTimeout(timer);
-    wait = undefined;
+    waitedMs = undefined;
   };
+
+  closed.addEventListener('abort', stop);
 
   return {
     get isWaiting() {
-      return wait !== undefined && elapsedMs(wait.since) < wait.delayMs;
+      return waitedMs !== undefined && waitedMs() < delayMs;
     },
     fail(retryAfterSeconds = 0) {
       stop();
-      const backoffMs = Math.min(FIRST_DELAY_MS * 2 ** failures, MAX_DELAY_MS) * (0.5 + Math.random() / 2);
       // The jitter comes on top of what the server asks for: everyone was told the same.
-      const delayMs = Math.min(retryAfterSeconds * 1000, MAX_RETRY_AFTER_MS) + backoffMs;
-      failures += 1;
-      wait = { since: now(), delayMs };
-      timer = setTimeout(() => {
-        stop();
-        run();
-      }, delayMs);
-      // In Node, a program that has nothing else to do may end.
-      if (typeof timer === 'object') timer.unref();
-      return wait.since.wall + delayMs;
+      delayMs = Math.min(retryAfterSeconds * 1000, MAX_RETRY_AFTER_MS) + backoffMs * (0.5 + Math.random() / 2);
+      backoffMs = Math.min(2 * backoffMs, MAX_DELAY_MS);
+      waitedMs = startStopwatch();
+      if (!closed.aborted) {
+        timer = setTimeout(run, delayMs);
+        // In Node, a program that has nothing else to do may end.
+        if (typeof timer === 'object') timer.unref();
+      }
+      return Date.now() + delayMs;
     },
     stop,
     reset() {
       stop();
-      failures = 0;
+      backoffMs = FIRST_DELAY_MS;
     },
   };
 }

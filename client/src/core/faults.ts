@@ -1,4 +1,4 @@
-import { isJsonObject, isTextList, objectOrEmpty, textOr } from './json.js';
+import { isJsonObject, objectOrEmpty, textOr } from './json.js';
 
 /** An input that was refused: where it stands, which rule it broke, and what to do. Never the value. */
 export interface FieldFault {
@@ -26,7 +26,7 @@ export function isErrorList(value: unknown): value is GraphQLErrorLike[] {
   return Array.isArray(value) && value.every(isJsonObject);
 }
 
-export function parseFault(error: unknown): Fault {
+export function parseFault(error?: unknown): Fault {
   const { message, extensions } = objectOrEmpty(error);
   const { code, reason, fields, retryAfterSeconds } = objectOrEmpty(extensions);
   return {
@@ -41,7 +41,7 @@ export function parseFault(error: unknown): Fault {
 function parseFieldFault(value: unknown): FieldFault {
   const { path, rule, message } = objectOrEmpty(value);
   return {
-    path: isTextList(path) ? path.join('.') : textOr(path, ''),
+    path: textOr(path, ''),
     rule: textOr(rule, ''),
     message: textOr(message, ''),
   };

@@ -5,7 +5,8 @@
  */
 interface Platform {
   readonly performance?: { now(): number };
-  readonly crypto?: { getRandomValues?(bytes: Uint8Array): unknown };
+  readonly crypto?: { getRandomValues?(bytes: Uint8Array): Uint8Array };
+  readonly location?: { readonly origin: string };
   readonly navigator?: { readonly locks?: { request(name: string, task: () => Promise<unknown>): Promise<unknown> } };
 }
 

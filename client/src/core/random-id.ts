@@ -7,13 +7,8 @@ import { platform } from './platform.js';
  */
 export function defaultRandomId(): () => string {
   const { crypto } = platform;
-  if (crypto?.getRandomValues === undefined) {
-    throw new TypeError('There is no crypto.getRandomValues here: pass randomId');
-  }
+  if (!crypto?.getRandomValues) throw new TypeError('Without crypto.getRandomValues, pass randomId');
+  const randomBytes = crypto.getRandomValues.bind(crypto);
   // Not randomUUID, which a page has only when it was served by HTTPS.
-  return () => {
-    const bytes = new Uint8Array(16);
-    crypto.getRandomValues?.(bytes);
-    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  };
+  return () => Array.from(randomBytes(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

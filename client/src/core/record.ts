@@ -1,6 +1,6 @@
 import type { SessionSelection } from '../operations.js';
-import { isJsonObject, isText, isTextList, objectOrEmpty, parseJson } from './json.js';
-import type { Session } from './state.js';
+import { isText, isTextList, objectOrEmpty, parseJson } from './json.js';
+import type { Session, User } from './state.js';
 
 const VERSION = 1;
 
@@ -10,7 +10,7 @@ const MAX_REVOCATIONS = 5;
 export interface StoredSession extends Session {
   readonly refreshToken: string;
   /** The refresh that is under way, or was when the program ended; undefined between refreshes. */
-  readonly attemptId: string | undefined;
+  readonly attemptId?: string | undefined;
 }
 
 /** A logout that the server has not confirmed. */
@@ -27,45 +27,43 @@ export interface StoredRecord {
 
 export const EMPTY_RECORD: StoredRecord = { session: undefined, revocations: [] };
 
+/** Stands for a text that is no record of ours, or that of a later version. */
+export const UNREADABLE_RECORD: StoredRecord = { ...EMPTY_RECORD };
+
 /** The text to store; undefined when nothing is left to keep. */
 export function printRecord({ session, revocations }: StoredRecord): string | undefined {
-  if (session === undefined && revocations.length === 0) return undefined;
+  if (!session && revocations.length === 0) return undefined;
   return JSON.stringify({ version: VERSION, session: session ?? null, revocations });
 }
 
-/** Reads what was stored: every field has its type, or the whole is not a record of ours (undefined). */
-export function parseRecord(text: string): StoredRecord | undefined {
+/** Reads what was stored: every field has its type, or the whole is the UNREADABLE_RECORD. */
+export function parseRecord(text: string | undefined): StoredRecord {
+  if (text === undefined) return EMPTY_RECORD;
   const { version, session, revocations } = objectOrEmpty(parseJson(text));
-  if (version !== VERSION || !Array.isArray(revocations)) return undefined;
-  const parsedSession = session === null ? undefined : parseSession(session);
-  const parsedRevocations = revocations.map(parseRevocation).filter((revocation) => revocation !== undefined);
-  if ((session !== null && parsedSession === undefined) || parsedRevocations.length !== revocations.length) return undefined;
-  return { session: parsedSession, revocations: parsedRevocations };
+  const isOurs = version === VERSION && Array.isArray(revocations) && revocations.every(isRevocation);
+  if (!isOurs || (session !== null && !isStoredSession(session))) return UNREADABLE_RECORD;
+  return { session: session ?? undefined, revocations };
 }
 
 /** The record after a session was given up: what is left of it is the means to revoke it. */
 export function withoutSession(record: StoredRecord, sessions: SessionSelection): StoredRecord {
-  if (record.session === undefined) return record;
+  if (!record.session) return record;
   const { refreshToken } = record.session;
   return { session: undefined, revocations: [...record.revocations, { refreshToken, sessions }].slice(-MAX_REVOCATIONS) };
 }
 
-function parseSession(value: unknown): StoredSession | undefined {
-  if (!isJsonObject(value)) return undefined;
-  const { id, refreshToken, attemptId, scopes, expiresAt } = value;
-  const user = parseUser(value['user']);
-  if (!isText(id) || !isText(refreshToken) || !isTextList(scopes) || typeof expiresAt !== 'number' || user === undefined) return undefined;
-  if (attemptId !== undefined && !isText(attemptId)) return undefined;
-  return { id, user, scopes, expiresAt, refreshToken, attemptId };
+function isStoredSession(value: unknown): value is StoredSession {
+  const { id, user, scopes, expiresAt, refreshToken, attemptId } = objectOrEmpty(value);
+  const isSession = isText(id) && isUser(user) && isTextList(scopes) && typeof expiresAt === 'number';
+  return isSession && isText(refreshToken) && (attemptId === undefined || isText(attemptId));
 }
 
-export function parseUser(value: unknown): Session['user'] | undefined {
+export function isUser(value: unknown): value is User {
   const { id, email, roles } = objectOrEmpty(value);
-  return isText(id) && isText(email) && isTextList(roles) ? { id, email, roles } : undefined;
+  return isText(id) && isText(email) && isTextList(roles);
 }
 
-function parseRevocation(value: unknown): Revocation | undefined {
+function isRevocation(value: unknown): value is Revocation {
   const { refreshToken, sessions } = objectOrEmpty(value);
-  if (!isText(refreshToken) || (sessions !== 'THIS_SESSION' && sessions !== 'ALL_SESSIONS')) return undefined;
-  return { refreshToken, sessions };
+  return isText(refreshToken) && (sessions === 'THIS_SESSION' || sessions === 'ALL_SESSIONS');
 }

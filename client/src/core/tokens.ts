@@ -1,13 +1,12 @@
-import type { Moment } from './elapsed.js';
-import { isJsonObject, isText, objectOrEmpty, type JsonObject } from './json.js';
-import { parseUser, type StoredSession } from './record.js';
+import { isText, objectOrEmpty, type JsonObject } from './json.js';
+import { isUser, type StoredSession } from './record.js';
+import type { Stopwatch } from './stopwatch.js';
 
 /** An access token, in memory only. */
 export interface HeldToken {
   readonly accessToken: string;
-  readonly sessionId: string;
   /** When it was asked for: its life is counted from the question, so that it is never believed to live longer than it does. */
-  readonly since: Moment;
+  readonly elapsedMs: Stopwatch;
   readonly lifetimeMs: number;
 }
 
@@ -17,24 +16,19 @@ export interface IssuedTokens {
 }
 
 /** Reads the answer to login, register or refresh; undefined when anything in it is missing. */
-export function parseTokens(data: JsonObject, since: Moment): IssuedTokens | undefined {
-  const [answer] = Object.values(data);
-  if (!isJsonObject(answer)) return undefined;
-  const { accessToken, expiresIn, refreshToken, refreshTokenExpiresIn, scope } = answer;
-  const { id: sessionId } = objectOrEmpty(answer['session']);
-  const user = parseUser(answer['user']);
-  if (!isText(accessToken) || !isText(refreshToken) || !isText(sessionId) || typeof scope !== 'string' || user === undefined)
-    return undefined;
+export function parseTokens(data: JsonObject, elapsedMs: Stopwatch): IssuedTokens | undefined {
+  const { accessToken, expiresIn, refreshToken, refreshTokenExpiresIn, scope, session, user } = objectOrEmpty(Object.values(data)[0]);
+  const { id } = objectOrEmpty(session);
+  if (!isText(accessToken) || !isText(refreshToken) || !isText(id) || typeof scope !== 'string' || !isUser(user)) return undefined;
   if (typeof expiresIn !== 'number' || typeof refreshTokenExpiresIn !== 'number') return undefined;
   return {
-    held: { accessToken, sessionId, since, lifetimeMs: expiresIn * 1000 },
+    held: { accessToken, elapsedMs, lifetimeMs: expiresIn * 1000 },
     stored: {
-      id: sessionId,
+      id,
       user,
       scopes: scope.split(' ').filter(isText),
-      expiresAt: since.wall + refreshTokenExpiresIn * 1000,
+      expiresAt: Date.now() - elapsedMs() + refreshTokenExpiresIn * 1000,
       refreshToken,
-      attemptId: undefined,
     },
   };
 }

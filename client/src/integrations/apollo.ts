@@ -1,10 +1,10 @@
 import { ApolloLink, type HttpLink } from '@apollo/client';
 import { ServerError } from '@apollo/client/errors';
 import { isMutationOperation } from '@apollo/client/utilities';
-import { catchError, concatMap, defer, from, of, switchMap, throwError } from 'rxjs';
+import { catchError, concatMap, defer, from, of, switchMap, throwError, type Observable } from 'rxjs';
 import type { Auth } from '../auth.js';
 import { parseJson } from '../core/json.js';
-import { isCured, parseRefusal, type Refusal } from './refusal.js';
+import { cure, parseRefusal, type Refusal } from './refusal.js';
 
 /**
  * A link for Apollo Client 4 that sends operations with the access token, and once more when the answer is UNAUTHENTICATED for a reason that a
@@ -27,33 +27,37 @@ export function createAuthLink(auth: Auth): ApolloLink {
     if (own.some(isAuthorization)) return forward(operation);
 
     let sent: string | undefined;
-    const send = defer(auth.accessToken).pipe(
-      switchMap((token) => {
-        sent = token;
-        const headers = Object.fromEntries(own);
-        if (token !== undefined) added.set(operation, (headers['authorization'] = `Bearer ${token}`));
-        operation.setContext({ headers });
-        return forward(operation);
-      }),
-    );
-    const isCuredNow = (refusal: Refusal): Promise<boolean> => isCured(auth, refusal, sent, isMutationOperation(operation.query));
+    const send = (token: string | undefined): Observable<ApolloLink.Result> => {
+      sent = token;
+      const headers = Object.fromEntries(own);
+      if (token !== undefined) added.set(operation, (headers['authorization'] = `Bearer ${token}`));
+      operation.setContext({ headers });
+      return forward(operation);
+    };
+    const curing = (refusal: Refusal): Observable<string | undefined> =>
+      from(cure(auth, refusal, sent, isMutationOperation(operation.query)));
 
-    return send.pipe(
+    return defer(auth.accessToken).pipe(
+      switchMap(send),
       concatMap((result, index) => {
         const refusal = index === 0 ? parseRefusal(result) : undefined;
         if (refusal === undefined) return of(result);
-        return from(isCuredNow(refusal)).pipe(switchMap((mustRepeat) => (mustRepeat ? throwError(() => new SendAgain()) : of(result))));
+        return curing(refusal).pipe(switchMap((fresh) => (fresh === undefined ? of(result) : throwError(() => new SendAgain(fresh)))));
       }),
       catchError((error: unknown) => {
-        if (error instanceof SendAgain) return send;
+        if (error instanceof SendAgain) return send(error.accessToken);
         // Whoever answers a refusal as plain JSON with a status of 401 has Apollo make an error of it.
         const refusal = ServerError.is(error) ? parseRefusal(parseJson(error.bodyText)) : undefined;
         if (refusal === undefined) return throwError(() => error);
-        return from(isCuredNow(refusal)).pipe(switchMap((mustRepeat) => (mustRepeat ? send : throwError(() => error))));
+        return curing(refusal).pipe(switchMap((fresh) => (fresh === undefined ? throwError(() => error) : send(fresh))));
       }),
     );
   });
 }
 
 /** Leaves the first try. */
-class SendAgain extends Error {}
+class SendAgain extends Error {
+  constructor(readonly accessToken: string) {
+    super();
+  }
+}

@@ -40,8 +40,10 @@ export function createConnectionOptions(auth: Auth): ConnectionOptions {
       owner ??= sessionIdOf(auth.state);
       sent = await auth.accessToken();
       if (!isOwners(auth.state)) throw new Error('The session that these subscriptions belong to is over.');
+      if (sent === undefined) return undefined;
+      // Who it is was not known before, while the storage could not be read.
       owner ??= sessionIdOf(auth.state);
-      return sent === undefined ? undefined : { authorization: `Bearer ${sent}` };
+      return { authorization: `Bearer ${sent}` };
     },
     on: {
       connecting(isRetry) {

@@ -14,7 +14,11 @@ export function parseRefusal(answer: unknown): Refusal | undefined {
   return isErrorList(errors) && unauthenticatedReason(errors) !== undefined ? { errors, data } : undefined;
 }
 
-/** Whether to send the operation once more: a refresh has cured the refusal, and it is no mutation that was carried out in part. */
-export async function isCured(auth: Auth, refusal: Refusal, sent: string | undefined, isMutation: boolean): Promise<boolean> {
-  return (await auth.recover(refusal.errors, sent)) && !(isMutation && isPartial(refusal));
+/**
+ * The access token to send the operation with once more: a refresh has cured the refusal, and it is no mutation that was carried out in part. Otherwise
+ * undefined.
+ */
+export async function cure(auth: Auth, refusal: Refusal, sent: string | undefined, isMutation: boolean): Promise<string | undefined> {
+  const fresh = await auth.recover(refusal.errors, sent);
+  return isMutation && isPartial(refusal) ? undefined : fresh;
 }

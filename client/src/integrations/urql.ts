@@ -1,7 +1,7 @@
 import { makeErrorResult, makeOperation, type Exchange, type Operation, type OperationResult } from '@urql/core';
 import { filter, fromPromise, fromValue, makeSubject, merge, mergeMap, onPush, pipe, share, takeUntil, type Source } from 'wonka';
 import type { Auth } from '../auth.js';
-import { isCured, parseRefusal, type Refusal } from './refusal.js';
+import { cure, parseRefusal, type Refusal } from './refusal.js';
 
 /** One try of an operation; its results are known by it. */
 interface Attempt {
@@ -49,15 +49,16 @@ export function createAuthExchange(auth: Auth): Exchange {
         return pipe(fromPromise(outcome), takeUntil(teardown$));
       }
 
-      async function begin(operation: Operation, isRepetition = false): Promise<Outcome> {
+      /** `fresh`: the access token to repeat it with. */
+      async function begin(operation: Operation, fresh?: string): Promise<Outcome> {
         try {
           const { fetchOptions } = operation.context;
           const given = typeof fetchOptions === 'function' ? fetchOptions() : fetchOptions;
           const headers = new Headers(given?.headers);
           if (headers.has('authorization')) return operation;
-          const sent = await auth.accessToken();
+          const sent = fresh ?? (await auth.accessToken());
           if (sent !== undefined) headers.set('authorization', `Bearer ${sent}`);
-          const latchkey: Attempt = { operation, sent, isRepetition, isAnswered: false };
+          const latchkey: Attempt = { operation, sent, isRepetition: fresh !== undefined, isAnswered: false };
           return makeOperation(operation.kind, operation, { latchkey, fetchOptions: { ...given, headers: toRecord(headers) } });
         } catch (error) {
           return makeErrorResult(operation, toError(error));
@@ -86,7 +87,8 @@ export function createAuthExchange(auth: Auth): Exchange {
 
       async function repeatIfCured({ operation, sent }: Attempt, refusal: Refusal, answer: OperationResult): Promise<Outcome> {
         try {
-          return (await isCured(auth, refusal, sent, operation.kind === 'mutation')) ? await begin(operation, true) : answer;
+          const fresh = await cure(auth, refusal, sent, operation.kind === 'mutation');
+          return fresh === undefined ? answer : await begin(operation, fresh);
         } catch (error) {
           return makeErrorResult(operation, toError(error));
         }

@@ -53,6 +53,6 @@ export function electronSafeStorage(
       await replaceFile(file, safeStorage.encryptString(record));
     },
     remove: () => removeFile(file),
-    lock: fileLock(`${file}.lock`),
+    lock: fileLock,
   };
 }

@@ -12,34 +12,33 @@ const HEARTBEAT_MS = 2000;
 const STALE_MS = 10_000;
 
 /**
- * A lock between processes: a file that exists while the lock is held.
+ * A lock between processes: a file that exists while the lock is held, `<name>.lock`; a name is a path.
  *
- * Its holder renews the file's time as long as it lives; one that has stopped is taken over. Good enough for what it is for: it saves calls, and
- * nothing is lost when two hold it (`exclusively`).
+ * Its holder renews the file's time as long as it lives; one that has stopped is taken over. Good enough for what it is for: when two hold it at once,
+ * which takes a process that stood still for so long, a refresh is repeated or a record is written over.
  */
-export function fileLock(path: string): Lock {
-  return async (_name, task) => {
-    const owner = randomBytes(16).toString('hex');
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    while (!(await tryToTake(path, owner))) {
-      await breakIfStale(path);
-      // Who has waited long enough goes on without it, and the program may end.
-      await pause(POLL_MS + Math.random() * POLL_MS, undefined, { ref: false });
-    }
-    const heartbeat = setInterval(() => {
-      const time = new Date();
-      utimes(path, time, time).catch(() => undefined);
-    }, HEARTBEAT_MS);
-    heartbeat.unref();
-    try {
-      return await task();
-    } finally {
-      clearInterval(heartbeat);
-      // If it was taken over meanwhile, it is not ours to remove.
-      if ((await readOwner(path)) === owner) await rm(path, { force: true });
-    }
-  };
-}
+export const fileLock: Lock = async (name, task) => {
+  const path = `${name}.lock`;
+  const owner = randomBytes(16).toString('hex');
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  while (!(await tryToTake(path, owner))) {
+    await breakIfStale(path);
+    // Who has waited long enough goes on without it, and the program may end.
+    await pause(POLL_MS + Math.random() * POLL_MS, undefined, { ref: false });
+  }
+  const heartbeat = setInterval(() => {
+    const time = new Date();
+    utimes(path, time, time).catch(() => undefined);
+  }, HEARTBEAT_MS);
+  heartbeat.unref();
+  try {
+    return await task();
+  } finally {
+    clearInterval(heartbeat);
+    // If it was taken over meanwhile, it is not ours to remove.
+    if ((await readOwner(path)) === owner) await rm(path, { force: true });
+  }
+};
 
 async function tryToTake(path: string, owner: string): Promise<boolean> {
   try {

@@ -1,3 +1,4 @@
+import { createQueue } from '../core/lock.js';
 import type { TokenStorage } from './token-storage.js';
 
 let made = 0;
@@ -8,7 +9,6 @@ let made = 0;
  */
 export function memoryStorage(): TokenStorage {
   let record: string | undefined;
-  let last: Promise<unknown> = Promise.resolve();
   return {
     name: `memory-${(made += 1)}`,
     read: () => Promise.resolve(record),
@@ -20,10 +20,6 @@ export function memoryStorage(): TokenStorage {
       record = undefined;
       return Promise.resolve();
     },
-    lock: (_name, task) => {
-      const turn = last.then(task);
-      last = turn.catch(() => undefined);
-      return turn;
-    },
+    lock: createQueue(),
   };
 }

@@ -5,8 +5,8 @@ import { fileLock } from './file-lock.js';
 import type { TokenStorage } from './token-storage.js';
 
 /**
- * Keeps the record in a file, in clear, as most command-line tools do: for the owner only (0600, in a folder made 0700), replaced as a whole, with a
- * lock between processes beside it (`<path>.lock`).
+ * Keeps the record in a file, in clear, as most command-line tools do: for the owner only (0600, in a folder made 0700), replaced as a whole, with
+ * locks between processes beside it (`<path>.lock`, `<path>.record.lock`).
  *
  * **What that means.** Whoever can read the user's files can read the refresh token: root, a backup, every program that the user runs. On Windows
  * the mode means nothing, and the folder's permissions hold. A desktop app has better: `electronSafeStorage`.
@@ -21,6 +21,6 @@ export function unencryptedFileStorage(path: string): TokenStorage {
     },
     write: (record) => replaceFile(file, record),
     remove: () => removeFile(file),
-    lock: fileLock(`${file}.lock`),
+    lock: fileLock,
   };
 }

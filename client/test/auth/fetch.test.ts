@@ -87,11 +87,32 @@ describe('fetch', () => {
     expect(viewers(program)[0]?.authorization !== undefined).toBe(isOurs);
   });
 
-  it('takes an endpoint of the page itself', async () => {
+  it('takes a path of the page itself as its endpoint, where an address has no origin', async () => {
     const program = await startSignedIn({ endpoint: '/graphql' });
-    await program.auth.fetch('/graphql', post());
-    await program.auth.fetch('/elsewhere', post());
-    expect(viewers(program).map(({ authorization }) => authorization !== undefined)).toEqual([true, false]);
+    for (const url of ['/graphql', '/elsewhere', 'undefined/graphql', 'https://app.example.com/graphql']) {
+      await program.auth.fetch(url, post());
+    }
+    expect(viewers(program).map(({ authorization }) => authorization !== undefined)).toEqual([true, false, false, false]);
+  });
+
+  it.each<[string, string, RequestInfo | URL, boolean]>([
+    ['the path', '/graphql', '/graphql', true],
+    ['an address', '/graphql', 'https://app.example.com/graphql', true],
+    ['a URL', '/graphql', new URL('https://app.example.com/graphql'), true],
+    ['a Request', '/graphql', new Request('https://app.example.com/graphql'), true],
+    ['another address of the page', '/graphql', 'https://app.example.com/files/1', true],
+    ['an address of somebody else', '/graphql', 'https://api.example.com/graphql', false],
+    ['the page, and an endpoint that is not of the page', '//api.example.com/graphql', 'https://app.example.com/graphql', false],
+    ['the page, and an endpoint with an origin of its own', ENDPOINT, 'https://app.example.com/graphql', false],
+  ])('takes a path to be of the page’s origin: %s', async (_what, endpoint, input, isOurs) => {
+    vi.stubGlobal('location', new URL('https://app.example.com/start'));
+    try {
+      const program = await startSignedIn({ endpoint });
+      await program.auth.fetch(input, post());
+      expect(viewers(program)[0]?.authorization !== undefined).toBe(isOurs);
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   it.each(['TOKEN_EXPIRED', 'TOKEN_STALE', 'TOKEN_INVALID', 'TOKEN_MISSING'])('refreshes and asks once more on %s', async (reason) => {
@@ -123,7 +144,8 @@ describe('fetch', () => {
     const program = await startSignedIn();
     const old = await program.auth.accessToken();
     await program.auth.refresh();
-    expect(await program.auth.recover([{ extensions: { code: 'UNAUTHENTICATED', reason: 'TOKEN_EXPIRED' } }], old)).toBe(true);
+    const fresh = await program.auth.recover([{ extensions: { code: 'UNAUTHENTICATED', reason: 'TOKEN_EXPIRED' } }], old);
+    expect(fresh).toBe(await program.auth.accessToken());
     expect(program.server.callsOf('Refresh')).toHaveLength(1);
   });
 
@@ -138,8 +160,31 @@ describe('fetch', () => {
 
   it('does not end the session by an answer to another session’s token', async () => {
     const { auth } = await startSignedIn();
-    expect(await auth.recover([{ extensions: { code: 'UNAUTHENTICATED', reason: 'SESSION_REVOKED' } }], 'access/another/1')).toBe(false);
+    expect(
+      await auth.recover([{ extensions: { code: 'UNAUTHENTICATED', reason: 'SESSION_REVOKED' } }], 'access/another/1'),
+    ).toBeUndefined();
     expect(auth.state.status).toBe('signed-in');
+  });
+
+  it('ends the session by an answer to an older token of it, too: it is the session that was revoked', async () => {
+    const { auth, storage } = await startSignedIn();
+    const old = await auth.accessToken();
+    await auth.refresh();
+    expect(await auth.recover([{ extensions: { code: 'UNAUTHENTICATED', reason: 'SESSION_REVOKED' } }], old)).toBeUndefined();
+    expect(auth.state).toEqual({ status: 'signed-out', reason: 'session-ended' });
+    expect(storage.disk.record).toBeUndefined();
+  });
+
+  it('knows answers to the last five tokens of a session, and leaves it alone for those to older ones', async () => {
+    const { auth } = await startSignedIn();
+    const tokens = [await auth.accessToken()];
+    for (let round = 1; round <= 5; round += 1) {
+      await auth.refresh();
+      tokens.push(await auth.accessToken());
+    }
+    const expired = [{ extensions: { code: 'UNAUTHENTICATED', reason: 'TOKEN_EXPIRED' } }];
+    expect(await auth.recover(expired, tokens[1])).toBe(tokens[5]);
+    expect(await auth.recover(expired, tokens[0])).toBeUndefined();
   });
 
   it('keeps who has signed in anew when the session before turns out to be revoked', async () => {

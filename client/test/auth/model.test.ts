@@ -50,14 +50,14 @@ it('whatever fails, in whatever order, nobody is signed out, and all is well whe
       const disk: Disk = { record: undefined };
       const seen: Program[] = [];
       // A lock between processes: one that dies gives back what it held.
-      let last: Promise<unknown> = Promise.resolve();
+      const last = new Map<string, Promise<unknown>>();
       const deaths = new Map<Program, () => void>();
       const start = (): Program => {
         let die: () => void = () => undefined;
         const died = new Promise<void>((resolve) => (die = resolve));
-        const lock: Lock = (_name, task) => {
-          const turn = last.then(() => task());
-          last = Promise.race([turn.catch(() => undefined), died]);
+        const lock: Lock = (name, task) => {
+          const turn = Promise.resolve(last.get(name)).then(() => task());
+          last.set(name, Promise.race([turn.catch(() => undefined), died]));
           return turn;
         };
         const program = startProgram({ server, disk, lock });

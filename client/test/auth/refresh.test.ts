@@ -396,9 +396,22 @@ describe('a refresh that got no answer', () => {
     const { auth, server } = await startSignedIn();
     server.always('Refresh', 'lose-request');
     await auth.refresh();
-    server.always('Logout', 'lose-request');
     auth.close();
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('is given up, told to nobody and not repeated once the program closes the session', async () => {
+    const { auth, server, statuses } = await startSignedIn();
+    server.fates('hang');
+    const refreshed = auth.refresh();
+    await seconds(0);
+    auth.close();
+    await refreshed;
+    expect(vi.getTimerCount()).toBe(0);
+    await auth.refresh();
+    await seconds(1000);
+    expect(server.callsOf('Refresh')).toEqual([]);
+    expect(statuses).toEqual(['refreshing']);
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createTurns, webLock, type Lock } from '../../src/core/lock.js';
+import { createExclusively, createQueue, webLock, type Lock } from '../../src/core/lock.js';
 import { seconds, startProgram, startSignedIn, stored } from '../support/device.js';
-import { FragileStorage } from '../support/fragile-storage.js';
+import { FragileStorage, locked } from '../support/fragile-storage.js';
 import { ModelServer, PASSWORD } from '../support/model-server.js';
 
 beforeEach(() => {
@@ -12,20 +12,19 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A lock that several programs share, and what they do with it. */
+/** A lock that several programs share, and what they do with it while they refresh. */
 function sharedLock(): { lock: Lock; log: string[] } {
   const log: string[] = [];
-  let last: Promise<unknown> = Promise.resolve();
+  const queue = createQueue();
   const lock: Lock = (name, task) => {
+    if (name.endsWith('.record')) return queue(name, task);
     log.push(`asks for ${name}`);
-    const turn = last.then(async () => {
+    return queue(name, async () => {
       log.push('begins');
       const result = await task();
       log.push('ends');
       return result;
     });
-    last = turn.catch(() => undefined);
-    return turn;
   };
   return { lock, log };
 }
@@ -38,7 +37,7 @@ describe('two programs on one storage', () => {
     await second.auth.ready;
     log.length = 0;
     await Promise.all([first.auth.refresh(), second.auth.refresh()]);
-    expect(log).toEqual(['asks for latchkey:disk', 'asks for latchkey:disk', 'begins', 'ends', 'begins', 'ends']);
+    expect(log).toEqual(['asks for disk', 'asks for disk', 'begins', 'ends', 'begins', 'ends']);
     expect(first.server.callsOf('Refresh').map(({ input }) => input['refreshToken'])).toEqual([
       'refresh/session-1/1',
       'refresh/session-1/2',
@@ -140,6 +139,55 @@ describe('two programs on one storage', () => {
     expect(second.auth.state).toEqual({ status: 'signed-out', reason: 'session-ended' });
   });
 
+  /** Holds the n-th read from now on, with what it has read, until it is released. */
+  function holdRead(storage: FragileStorage, nth: number): () => void {
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    let reads = 0;
+    storage.after = (operation) => (operation === 'read' && (reads += 1) === nth ? released : undefined);
+    return release;
+  }
+
+  it('cannot put back the token that the other replaces between their reading and their writing', async () => {
+    const { lock } = sharedLock();
+    const first = await startSignedIn({ lock });
+    const { server, storage } = first;
+    server.always('Logout', 'lose-request');
+    await first.auth.login({ identifier: 'ada', password: PASSWORD });
+    await seconds(0);
+    server.heal();
+    const second = startProgram({ server, disk: storage.disk, lock });
+    // The first is that of the start, the second that before the logout which the server has confirmed is struck off.
+    const release = holdRead(second.storage, 2);
+    await seconds(0);
+    expect(server.callsOf('Logout')).toHaveLength(1);
+    const refreshed = first.auth.refresh();
+    await seconds(0);
+    release();
+    await refreshed;
+    expect(stored(storage.disk)).toMatchObject({ session: { refreshToken: 'refresh/session-3/2' }, revocations: [] });
+    await first.auth.refresh();
+    expect(server.thefts).toBe(0);
+    expect(first.auth.state.status).toBe('signed-in');
+  });
+
+  it('cannot undo a logout of the other between their reading and their writing', async () => {
+    const { lock } = sharedLock();
+    const first = await startSignedIn({ lock });
+    const second = startProgram({ server: first.server, disk: first.storage.disk, lock });
+    await second.auth.ready;
+    const release = holdRead(first.storage, 2);
+    const refreshed = first.auth.refresh();
+    await seconds(0);
+    expect(first.server.callsOf('Refresh')).toHaveLength(1);
+    const loggedOut = second.auth.logout();
+    await seconds(0);
+    release();
+    await refreshed;
+    expect(await loggedOut).toEqual({ forgotten: true, revoked: true });
+    expect(first.storage.disk.record).toBeUndefined();
+  });
+
   it('hear of each other where the storage can tell', async () => {
     const listeners: (() => void)[] = [];
     const disk = { record: undefined };
@@ -177,7 +225,7 @@ describe('two programs on one storage', () => {
     expect(listeners).toEqual([]);
   });
 
-  it('when another has signed in during a refresh, get that one’s token', async () => {
+  it('when another has signed in during a refresh, get no token of theirs before they ask again', async () => {
     const listeners: (() => void)[] = [];
     const { server, storage } = await startSignedIn();
     const watched = Object.assign(new FragileStorage(storage.disk), {
@@ -191,36 +239,93 @@ describe('two programs on one storage', () => {
     const there = startProgram({ server, disk: storage.disk });
     await there.auth.login({ identifier: 'ada', password: PASSWORD });
     listeners[0]?.();
-    await seconds(15);
-    expect(await asked).toMatch(/^access\/session-3\//);
+    await seconds(0);
+    server.heal();
+    expect(await asked).toBeUndefined();
+    expect(await here.auth.accessToken()).toMatch(/^access\/session-3\//);
+  });
+
+  it('do not take what the other has signed in for what was asked for while nobody was', async () => {
+    const here = startProgram();
+    await here.auth.ready;
+    await startSignedIn({ server: here.server, disk: here.storage.disk });
+    expect(await here.auth.accessToken()).toBeUndefined();
+    expect(here.auth.state).toMatchObject({ status: 'signed-in', session: { id: 'session-1' } });
+    expect(await here.auth.accessToken()).toMatch(/^access\/session-1\//);
+  });
+});
+
+describe('who asks while the storage cannot be read', () => {
+  async function startLocked() {
+    const { server, storage } = await startSignedIn();
+    const program = startProgram({ server, disk: storage.disk });
+    program.storage.before = () => locked;
+    await program.auth.ready;
+    await program.auth.refresh();
+    program.storage.before = () => undefined;
+    await seconds(0);
+    return program;
+  }
+
+  it('gets the token of the session that turns out to be there', async () => {
+    const { auth } = await startLocked();
+    const refreshed = auth.refresh();
+    expect(await auth.accessToken()).toMatch(/^access\/session-1\//);
+    await refreshed;
+  });
+
+  it('gets none of somebody who signs in before it can', async () => {
+    const { auth, server } = await startLocked();
+    server.always('Refresh', 'hang');
+    void auth.refresh();
+    const asked = auth.accessToken();
+    await seconds(0);
+    await auth.login({ identifier: 'ada', password: PASSWORD });
+    expect(await asked).toBeUndefined();
   });
 });
 
 describe('the lock', () => {
-  const turns = (lock: Lock | undefined) => createTurns({ name: 'n', lock, patienceMs: 30_000 });
+  const run = <T>(lock: Lock, task: () => Promise<T>, signal?: AbortSignal) => createExclusively(lock)('n', 30_000, task, signal);
 
   it('that cannot be had does not stop anybody', async () => {
-    expect(await turns(() => Promise.reject(new Error('not allowed here'))).exclusively(() => Promise.resolve(1))).toBe(1);
     expect(
-      await turns(() => {
-        throw new Error('not allowed here');
-      }).exclusively(() => Promise.resolve(2)),
+      await run(
+        () => Promise.reject(new Error('not allowed here')),
+        () => Promise.resolve(1),
+      ),
+    ).toBe(1);
+    expect(
+      await run(
+        () => {
+          throw new Error('not allowed here');
+        },
+        () => Promise.resolve(2),
+      ),
     ).toBe(2);
   });
 
   it('that somebody never gives back is waited for so long, and no longer', async () => {
     const task = vi.fn(() => Promise.resolve('done'));
-    const done = turns(() => new Promise(() => undefined)).exclusively(task);
+    const done = run(() => new Promise(() => undefined), task);
     await seconds(29.9);
     expect(task).not.toHaveBeenCalled();
     await seconds(0.1);
     expect(await done).toBe('done');
   });
 
+  it('that ignores names costs a second each time that the record is written during a refresh, and stops nobody', async () => {
+    const queue = createQueue();
+    const { auth } = await startSignedIn({ lock: (_name, task) => queue('', task) });
+    void auth.refresh();
+    await seconds(2);
+    expect(auth.state.status).toBe('signed-in');
+  });
+
   it('that comes too late does not run the task twice', async () => {
     const task = vi.fn(() => Promise.resolve('done'));
     let grant: () => unknown = () => undefined;
-    const done = turns((_name, run) => new Promise((resolve) => (grant = () => void run().then(resolve)))).exclusively(task);
+    const done = run((_name, granted) => new Promise((resolve) => (grant = () => void granted().then(resolve))), task);
     await seconds(30);
     await done;
     grant();
@@ -230,16 +335,20 @@ describe('the lock', () => {
 
   it('is not waited for by what is not wanted any more', async () => {
     const gone = new AbortController();
-    const done = turns(() => new Promise(() => undefined)).exclusively(() => Promise.resolve('done'), gone.signal);
+    const done = run(
+      () => new Promise(() => undefined),
+      () => Promise.resolve('done'),
+      gone.signal,
+    );
     await seconds(1);
     gone.abort();
     expect(await done).toBe('done');
   });
 
   it('passes on what the task throws, and goes on to the next', async () => {
-    const { exclusively } = turns((_name, task) => task());
-    await expect(exclusively(() => Promise.reject(new Error('the task failed')))).rejects.toThrow('the task failed');
-    expect(await exclusively(() => Promise.resolve('next'))).toBe('next');
+    const queue = createQueue();
+    await expect(run(queue, () => Promise.reject(new Error('the task failed')))).rejects.toThrow('the task failed');
+    expect(await run(queue, () => Promise.resolve('next'))).toBe('next');
   });
 
   it('is the one of the browser where there is one: across all tabs, by the name of the storage', async () => {

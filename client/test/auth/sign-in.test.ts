@@ -96,7 +96,7 @@ describe.each([
   it('passes on what was refused, field by field', async () => {
     const { auth, server, storage } = startProgram();
     const fault = { path: 'input.password', rule: 'minLength', message: 'Use at least 15 characters.' };
-    server.fates(() => refusal('BAD_USER_INPUT', { fields: [fault, { path: ['input', 'email'] }] }));
+    server.fates(() => refusal('BAD_USER_INPUT', { fields: [fault, { path: 'input.email' }] }));
     expect(await run(auth)).toEqual({
       ok: false,
       error: {
@@ -235,6 +235,40 @@ describe('logout', () => {
     expect(server.callsOf('Logout').map(({ input }) => input['sessions'])).toEqual(['ALL_SESSIONS']);
     expect(server.liveSessions).toEqual([]);
     expect(storage.disk.record).toBeUndefined();
+  });
+
+  it.each<[string, Fate]>([
+    ['is under way', 'hang'],
+    ['waits to be repeated', 'lose-request'],
+  ])('that %s when the program closes the session is repeated when it is started again, and not before', async (_what, fate) => {
+    const { auth, server, storage, statuses } = await startSignedIn();
+    server.fates(fate);
+    const result = auth.logout();
+    await seconds(0);
+    auth.close();
+    expect(await result).toEqual({ forgotten: true, revoked: false });
+    expect(vi.getTimerCount()).toBe(0);
+    await seconds(1000);
+    expect(server.liveSessions).toEqual(['session-1']);
+    expect(statuses).toEqual(['signed-out']);
+    await startProgram({ server, disk: storage.disk }).auth.ready;
+    await seconds(0);
+    expect(server.liveSessions).toEqual([]);
+  });
+
+  it('leaves no timer when the storage fails after the program has closed the session', async () => {
+    const { auth, server, storage } = await startSignedIn();
+    server.fates('hang');
+    void auth.logout();
+    await seconds(0);
+    storage.before = () => locked;
+    auth.close();
+    await seconds(0);
+    expect(vi.getTimerCount()).toBe(0);
+    const again = startProgram({ server, storage });
+    again.auth.close();
+    await again.auth.ready;
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('never signs in again by the token that is kept for revoking', async () => {

@@ -118,6 +118,11 @@ describe.each<[string, () => TokenStorage]>([
   it('has a name that a lock can have', () => {
     expect(create().name).not.toBe('');
   });
+
+  it('has a lock, if any, that keeps names apart: one can be had while another is held', async () => {
+    const { name, lock } = create();
+    expect(await lock?.(name, () => lock(`${name}.record`, () => Promise.resolve('inside')))).toBe(lock && 'inside');
+  });
 });
 
 const { area } = fakeLocalStorage();
@@ -287,12 +292,11 @@ describe('unencryptedFileStorage', () => {
 describe('the lock between processes', () => {
   it('lets one at a time, and leaves nothing behind', async () => {
     const path = newPath();
-    const locks = Array.from({ length: 8 }, () => fileLock(path));
     let inside = 0;
     let most = 0;
     await Promise.all(
-      locks.map((lock) =>
-        lock('', async () => {
+      Array.from({ length: 8 }, () =>
+        fileLock(path, async () => {
           most = Math.max(most, (inside += 1));
           await readdir(folder);
           inside -= 1;
@@ -304,20 +308,18 @@ describe('the lock between processes', () => {
   });
 
   it('is given back when the task fails', async () => {
-    const lock = fileLock(newPath());
-    await expect(lock('', () => Promise.reject(new Error('the task failed')))).rejects.toThrow('the task failed');
-    expect(await lock('', () => Promise.resolve('next'))).toBe('next');
+    const path = newPath();
+    await expect(fileLock(path, () => Promise.reject(new Error('the task failed')))).rejects.toThrow('the task failed');
+    expect(await fileLock(path, () => Promise.resolve('next'))).toBe('next');
   });
 
   it('of a process that has died is taken over', async () => {
     const path = newPath();
     await mkdir(join(path, '..'));
-    await writeFile(path, 'somebody');
+    await writeFile(`${path}.lock`, 'somebody');
     const longAgo = new Date(Date.now() - 60_000);
-    await utimes(path, longAgo, longAgo);
-    const results = await Promise.all(
-      [fileLock(path), fileLock(path), fileLock(path)].map((lock) => lock('', () => Promise.resolve('done'))),
-    );
+    await utimes(`${path}.lock`, longAgo, longAgo);
+    const results = await Promise.all([1, 2, 3].map(() => fileLock(path, () => Promise.resolve('done'))));
     expect(results).toEqual(['done', 'done', 'done']);
     expect(await readdir(join(path, '..'))).toEqual([]);
   });
@@ -325,17 +327,17 @@ describe('the lock between processes', () => {
   it('of a process that lives is renewed', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const path = newPath();
-    await fileLock(path)('', async () => {
+    await fileLock(path, async () => {
       const longAgo = new Date(Date.now() - 60_000);
-      await utimes(path, longAgo, longAgo);
+      await utimes(`${path}.lock`, longAgo, longAgo);
       vi.advanceTimersByTime(2000);
-      await vi.waitFor(async () => expect((await stat(path)).mtimeMs).toBeGreaterThan(Date.now() - 10_000));
+      await vi.waitFor(async () => expect((await stat(`${path}.lock`)).mtimeMs).toBeGreaterThan(Date.now() - 10_000));
     });
   });
 
   it('that was taken over is not given back by the one who had it before', async () => {
     const path = newPath();
-    await fileLock(path)('', () => writeFile(path, 'somebody else'));
-    expect(await readFile(path, 'utf8')).toBe('somebody else');
+    await fileLock(path, () => writeFile(`${path}.lock`, 'somebody else'));
+    expect(await readFile(`${path}.lock`, 'utf8')).toBe('somebody else');
   });
 });

@@ -1,14 +1,15 @@
 import type { TokenStorage } from '../../src/storage/token-storage.js';
 
 type Operation = 'read' | 'write' | 'remove';
-type Failure = (operation: Operation) => Error | 'hang' | undefined;
+type Trouble = Error | 'hang' | Promise<void> | undefined;
+type Failure = (operation: Operation) => Trouble;
 
 /** What a disk is to several processes: the record, which outlives them all. */
 export interface Disk {
   record: string | undefined;
 }
 
-/** One process's way to a disk. `before` and `after` decide, for each access, whether it fails before or after it took effect. */
+/** One process's way to a disk. `before` and `after` decide, for each access, whether it fails before or after it took effect, or waits. */
 export class FragileStorage implements TokenStorage {
   readonly name = 'disk';
   readonly log: string[] = [];
@@ -36,9 +37,10 @@ export class FragileStorage implements TokenStorage {
   }
 }
 
-async function fail(failure: Error | 'hang' | undefined): Promise<void> {
+async function fail(failure: Trouble): Promise<void> {
   if (failure === 'hang') await new Promise<never>(() => undefined);
   if (failure instanceof Error) throw failure;
+  await failure;
 }
 
 export const locked = new Error('The keychain is locked');

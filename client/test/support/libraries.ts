@@ -17,8 +17,10 @@ export interface Result {
 /** Sends an operation past every cache. Rejects with what the library shows when there is no answer. */
 export type Send = (operation: string) => Promise<Result>;
 
+type Connection = Pick<App, 'auth' | 'endpoint' | 'fetch'>;
+
 /** The libraries, each set up as README says. */
-export const libraries: readonly (readonly [name: string, connect: (app: App) => Send])[] = [
+export const libraries: readonly (readonly [name: string, connect: (app: Connection) => Send])[] = [
   [
     'Apollo Client with createAuthLink',
     ({ auth, endpoint, fetch }) => apollo([createAuthLink(auth), new HttpLink({ uri: endpoint, fetch })]),
@@ -62,7 +64,7 @@ function urql(client: Client): Send {
   };
 }
 
-function graphqlRequest({ auth, endpoint }: App): Send {
+function graphqlRequest({ auth, endpoint }: Connection): Send {
   const client = new GraphQLClient(endpoint, { fetch: auth.fetch });
   return async (operation) => {
     try {
@@ -74,7 +76,7 @@ function graphqlRequest({ auth, endpoint }: App): Send {
   };
 }
 
-function request({ auth, endpoint }: App): Send {
+function request({ auth, endpoint }: Connection): Send {
   const ask = createRequest({ endpoint, auth });
   return async (operation) => {
     try {
