@@ -59,7 +59,7 @@ function connect(auth: Auth, options: Partial<ClientOptions> = {}): () => Subscr
 /** Gives somebody other roles: their access tokens are over at once, and only the server knows. */
 async function changeRoles({ auth }: { auth: Auth }): Promise<void> {
   const person = newPerson();
-  await server.accounts.register(person, { subject: null, ipAddress: null, userAgent: null }, ['user', 'admin']);
+  await server.accounts.register(person, { signedIn: null, ipAddress: null, userAgent: null }, ['user', 'admin']);
   const admin = await call.answer<Tokens>('login', { input: { identifier: person.email, password: PASSWORD } });
   const { user } = (auth.state as { session: Session }).session;
   await call.answer('set-user-roles', { input: { userId: user.id, roles: ['user', 'admin'] } }, bearer(admin.accessToken));

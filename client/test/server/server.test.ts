@@ -81,7 +81,7 @@ async function viewer(auth: Auth, endpoint = endpointOf()): Promise<Answer> {
 /** Somebody who may change the roles of others. */
 async function administrator(): Promise<Tokens> {
   const person = newPerson();
-  await server.accounts.register(person, { subject: null, ipAddress: null, userAgent: null }, ['user', 'admin']);
+  await server.accounts.register(person, { signedIn: null, ipAddress: null, userAgent: null }, ['user', 'admin']);
   return call.answer<Tokens>('login', { input: { identifier: person.email, password: PASSWORD } });
 }
 
