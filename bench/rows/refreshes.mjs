@@ -13,8 +13,9 @@ export async function measureRefreshes({ plan, load, tables, bareSessions, say }
   }
   const loop = await startPeer('rotation-loop', { DATABASE_URL: tables[0].databaseUrl, POOL_MAX: String(POOL_MAX) });
   const bare = [];
-  const { rounds, callers, warmupSeconds, seconds } = plan.refresh;
+  const { rounds, callers, firstWarmupSeconds, seconds } = plan.refresh;
   for (let round = 1; round <= rounds; round += 1) {
+    const warmupSeconds = round === 1 ? firstWarmupSeconds : plan.refresh.warmupSeconds;
     const job = { callers, warmupSeconds, seconds, ...(round === 1 ? { sessions: bareSessions } : {}) };
     bare.push((await answer(loop.child, job)).perSecond);
     for (const server of servers) {
