@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -12,6 +12,8 @@ export interface ServerProcess {
   /** Resolves with the match once it has written what is looked for; fails when it ends before. */
   wrote(pattern: RegExp): Promise<RegExpExecArray>;
   kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void;
+  /** What it has in memory just now. */
+  residentMib(): number;
 }
 
 /** Brings dist/ up to date. */
@@ -62,5 +64,6 @@ function run(args: readonly string[], variables: Record<string, string>, command
         void ended.then((code) => reject(new Error(`It ended (${String(code)}) before it wrote ${String(pattern)}:\n${output}`)));
       }),
     kill: (signal) => void child.kill(signal),
+    residentMib: () => Number(execFileSync('ps', ['-o', 'rss=', '-p', String(child.pid)], { encoding: 'utf8' })) / 1024,
   };
 }

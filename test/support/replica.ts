@@ -24,6 +24,8 @@ export interface Replica {
   kill(): Promise<void>;
   /** SIGTERM: it finishes what it does. */
   stop(): Promise<void>;
+  /** What it has in memory just now. */
+  residentMib(): number;
 }
 
 /** Cheap passwords, a log that tells what went wrong, and no limit that a hundred clients on one address would meet. */
@@ -101,6 +103,7 @@ export async function createReplica(
     },
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
+    residentMib: () => running?.residentMib() ?? 0,
   };
   return replica;
 }
