@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { Accounts } from './accounts/accounts.js';
 import { DEVELOPMENT_SECRET_PREFIX, type Config } from './config/config.js';
 import { AuthError } from './errors.js';
-import type { LatchkeyServer } from './server.js';
 
 const DEVELOPMENT_EMAIL = 'dev@latchkey.localhost';
 const ROLES = ['user', 'admin'];
@@ -24,7 +24,7 @@ export async function withDevelopmentSecrets(config: Config): Promise<Config> {
 }
 
 /** Makes the development user on first start, with the role admin; its password is kept in the data folder. */
-export async function ensureDevelopmentUser(config: Config, { accounts }: LatchkeyServer): Promise<DevelopmentUser> {
+export async function ensureDevelopmentUser(config: Config, accounts: Accounts): Promise<DevelopmentUser> {
   const password = await keep(config.dataDir, 'development-password', () => randomBytes(18).toString('base64url'));
   try {
     await accounts.register({ email: DEVELOPMENT_EMAIL, username: 'dev', password }, THIS_MACHINE, ROLES);

@@ -3,14 +3,16 @@ import './compile-cache.js';
 
 import { resolve } from 'node:path';
 
+import type { Config } from './config/config.js';
+import type { DevelopmentUser } from './development.js';
+import type { LatchkeyServer } from './server.js';
+
 // Dependencies are loaded once the version of Node is known to do.
 const { loadConfig } = await import('./config/config.js');
 const { AuthError, explainToOperator, OperatorError } = await import('./errors.js');
 const { ensureDevelopmentUser, withDevelopmentSecrets } = await import('./development.js');
 const { createLogger } = await import('./log.js');
 const { createServer } = await import('./server.js');
-
-type Config = ReturnType<typeof loadConfig>;
 
 async function main(): Promise<void> {
   const config = await withDevelopmentSecrets(loadConfig(process.env));
@@ -19,7 +21,14 @@ async function main(): Promise<void> {
     log.error({ err: error }, 'a promise was rejected and nobody looked');
   });
 
-  const server = await createServer(config, { log });
+  let user: DevelopmentUser | undefined;
+  const server = await createServer(config, {
+    log,
+    // Before it is served: whoever waits until it is ready finds the user there.
+    prepare: async (accounts) => {
+      if (config.environment === 'development') user = await ensureDevelopmentUser(config, accounts);
+    },
+  });
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
@@ -36,13 +45,12 @@ async function main(): Promise<void> {
     });
   }
 
-  if (config.environment === 'development') await greet(config, server);
+  if (user !== undefined) greet(config, server, user);
   else log.info({ url: server.url }, 'listening');
 }
 
 /** What someone who has just started it wants to know, the most useful first. */
-async function greet(config: Config, server: Awaited<ReturnType<typeof createServer>>): Promise<void> {
-  const { email, password } = await ensureDevelopmentUser(config, server);
+function greet(config: Config, server: LatchkeyServer, { email, password }: DevelopmentUser): void {
   const lines = [
     config.graphiql ? ['GraphiQL', `${server.url}/graphiql/`] : ['GraphQL', `POST ${server.url}/graphql`],
     ['Sign in as', email],

@@ -33,6 +33,8 @@ export interface ServerOverrides {
   database?: Database;
   /** Resolvers of your own fields: type-graphql classes, made with what they need. */
   resolvers?: readonly ResolverInstance[];
+  /** Done before anything is served: accounts that must be there, say. */
+  prepare?: (accounts: Accounts) => Promise<void>;
 }
 
 export interface LatchkeyServer {
@@ -64,7 +66,7 @@ export async function createServer(config: Config, overrides: ServerOverrides = 
     const core = await createCore({ config, clock, log, database, reservedDatabase });
     const work = startWork({ core, reservedDatabase, log });
     try {
-      return await serve({ config, log, database, core, work, resolvers: overrides.resolvers ?? [], closeDatabases });
+      return await serve({ config, log, database, core, work, overrides, closeDatabases });
     } catch (error) {
       await work.stop();
       throw error;
@@ -81,17 +83,18 @@ interface ServeOptions {
   database: Database;
   core: Core;
   work: Work;
-  resolvers: readonly ResolverInstance[];
+  overrides: ServerOverrides;
   closeDatabases: () => Promise<void>;
 }
 
-async function serve({ config, log, database, core, work, resolvers, closeDatabases }: ServeOptions): Promise<LatchkeyServer> {
+async function serve({ config, log, database, core, work, overrides, closeDatabases }: ServeOptions): Promise<LatchkeyServer> {
   const { accounts, sessions, accessTokens, keys, revocations, activity, metrics, stores } = core;
   await keys.maintain();
   // Nothing is served before every live revocation is known.
   await revocations.start();
 
   const grantableScopes = new Set((await stores.users.roles()).flatMap((role) => role.scopes));
+  const { resolvers = [], prepare } = overrides;
   const schema = buildSchema({ accounts, sessions, users: stores.users, audit: stores.audit, grantableScopes, resolvers });
   const apollo = createApolloServer({
     schema,
@@ -151,6 +154,8 @@ async function serve({ config, log, database, core, work, resolvers, closeDataba
   metrics.watch('latchkey_database_connections', 'Connections of the pool', () => database.poolState().total);
   metrics.watch('latchkey_database_connections_idle', 'Connections of the pool that nobody uses', () => database.poolState().idle);
   metrics.watch('latchkey_database_waiting', 'Callers that wait for a connection', () => database.poolState().waiting);
+
+  await prepare?.(accounts);
 
   const metricsServer = await listenForMetrics(metrics, { host: config.host, port: config.metricsPort });
   const closeMetricsServer = () => {

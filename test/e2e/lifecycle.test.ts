@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { createCalls, newPerson, type Tokens } from '../support/calls.js';
 import { bearer, createClient, operation } from '../support/client.js';
 import { createTestDatabase, describeOnPostgres } from '../support/database.js';
+import { freePort } from '../support/free-port.js';
 import { build, startProcess, type ServerProcess } from '../support/process.js';
 import { startTestServer, type TestServer } from '../support/server.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
@@ -53,6 +54,22 @@ describe('a server in development', () => {
 
   beforeAll(() => {
     dataDir = join(folder, 'development');
+  });
+
+  it('has its user there by the time that it is ready', async () => {
+    const own = join(folder, 'ready');
+    const port = await freePort();
+    start({ LATCHKEY_DATA_DIR: own, PORT: String(port) });
+    const url = `http://127.0.0.1:${port}`;
+    const isReady = () =>
+      fetch(`${url}/readyz`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    await expect.poll(isReady, { timeout: 25_000, interval: 1 }).toBe(true);
+    const password = (await readFile(join(own, 'development-password'), 'utf8')).trim();
+    const input = { identifier: 'dev@latchkey.localhost', password };
+    expect((await createCalls(createClient(url)).answer<Tokens>('login', { input })).user.roles).toEqual(['admin', 'user']);
   });
 
   it('stands up with nothing given, and knows its data when it is started again', async () => {
