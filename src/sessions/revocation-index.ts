@@ -129,5 +129,7 @@ function at(words: Uint32Array, place: number): number {
 
 /** Byte by byte: a view on the bytes' buffer would put every small array on the C heap, where a million of them leave holes. */
 function wordAt(bytes: Uint8Array, place: number): number {
-  return (((bytes[place] ?? 0) << 24) | ((bytes[place + 1] ?? 0) << 16) | ((bytes[place + 2] ?? 0) << 8) | (bytes[place + 3] ?? 0)) >>> 0;
+  let word = 0;
+  for (let next = place; next < place + 4; next += 1) word = (word << 8) | (bytes[next] ?? 0);
+  return word >>> 0;
 }

@@ -265,6 +265,19 @@ describe('a key that was taken out of the store', () => {
     expect(await ring.verificationKey(generated.EdDSA[0]!.kid)).toBeUndefined();
     expect(ring.jwks().keys).toHaveLength(1);
   });
+
+  it('is not brought back by a slower read, which was begun before it was taken out', async () => {
+    const ring = await loadedRing(stored('EdDSA', 0), stored('EdDSA', 1));
+    const before = [...store.rows];
+    const { promise, resolve } = Promise.withResolvers<StoredSigningKey[]>();
+    vi.spyOn(store, 'list').mockReturnValueOnce(promise);
+    const slower = ring.read();
+    store.rows.shift();
+    await ring.read();
+    resolve(before);
+    await slower;
+    expect(ring.jwks().keys.map((jwk) => jwk.kid)).toEqual([generated.EdDSA[1]!.kid]);
+  });
 });
 
 it('publishes kid, alg and use of every key, and no private member', async () => {
