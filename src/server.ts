@@ -11,6 +11,7 @@ import { createHttpApp } from './http/app.js';
 import { graphiqlRoute } from './http/graphiql-route.js';
 import { graphqlRoute } from './http/graphql-route.js';
 import { healthRoutes } from './http/health.js';
+import { explainListenFault } from './http/listen-fault.js';
 import { listenForMetrics } from './http/metrics-server.js';
 import { wellKnownRoutes } from './http/well-known.js';
 import { createLogger, type Logger } from './log.js';
@@ -164,7 +165,7 @@ async function serve({ config, log, database, core, work, overrides, closeDataba
   };
   const url = await app.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
     closeMetricsServer();
-    throw error;
+    throw explainListenFault(error, { host: config.host, port: config.port, variable: 'PORT' });
   });
   const metricsAddress = metricsServer?.address();
 

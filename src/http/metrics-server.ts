@@ -1,8 +1,9 @@
 import type { Server } from 'node:http';
 
 import type { Metrics } from '../metrics.js';
+import { explainListenFault } from './listen-fault.js';
 
-/** Serves the metrics on a port of their own, which is not for the public. Null when no port is configured. */
+/** Serves the metrics on a port of their own, which is not for the public. Undefined when no port is configured. */
 export async function listenForMetrics(
   metrics: Metrics,
   { host, port }: { host: string; port: number | undefined },
@@ -21,7 +22,9 @@ export async function listenForMetrics(
     );
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) => {
+      reject(explainListenFault(error, { host, port, variable: 'LATCHKEY_METRICS_PORT' }) as Error);
+    });
     server.listen(port, host, resolve);
   });
   return server;

@@ -299,7 +299,13 @@ describe('a schema that leaves something open', () => {
 describe('a port that is taken', () => {
   it('ends the start, which lets go of the database first', async () => {
     const server = await startTestServer();
-    await expect(startTestServer({ variables: { PORT: new URL(server.url).port } })).rejects.toThrow('EADDRINUSE');
+    const { port } = new URL(server.url);
+    for (const variable of ['PORT', 'LATCHKEY_METRICS_PORT']) {
+      const started = startTestServer({ variables: { [variable]: port } });
+      await expect(started).rejects.toThrow(
+        `Port ${port} of 127.0.0.1 is taken. End the program that listens there, or set ${variable} to`,
+      );
+    }
     await server.close();
   });
 });
