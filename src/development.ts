@@ -23,8 +23,17 @@ export async function withDevelopmentSecrets(config: Config): Promise<Config> {
   return { ...config, secrets: [secret] };
 }
 
-/** Makes the development user on first start, with the role admin; its password is kept in the data folder. */
-export async function ensureDevelopmentUser(config: Config, accounts: Accounts): Promise<DevelopmentUser> {
+const THIS_MACHINES_HOSTS = new Set(['', 'localhost', '127.0.0.1', '[::1]']);
+
+/**
+ * Makes the development user on first start, with the role admin; its password is kept in the data folder.
+ *
+ * Not where NODE_ENV may only have been forgotten: in production, and in the database of another machine. Undefined: there is none.
+ */
+export async function ensureDevelopmentUser(config: Config, accounts: Accounts): Promise<DevelopmentUser | undefined> {
+  const { environment, databaseUrl } = config;
+  if (environment !== 'development') return undefined;
+  if (databaseUrl !== undefined && !THIS_MACHINES_HOSTS.has(new URL(databaseUrl).hostname)) return undefined;
   const password = await keep(config.dataDir, 'development-password', () => randomBytes(18).toString('base64url'));
   try {
     await accounts.register({ email: DEVELOPMENT_EMAIL, username: 'dev', password }, THIS_MACHINE, ROLES);

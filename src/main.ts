@@ -26,7 +26,7 @@ async function main(): Promise<void> {
     log,
     // Before it is served: whoever waits until it is ready finds the user there.
     prepare: async (accounts) => {
-      if (config.environment === 'development') user = await ensureDevelopmentUser(config, accounts);
+      user = await ensureDevelopmentUser(config, accounts);
     },
   });
   let stopping = false;
@@ -45,16 +45,22 @@ async function main(): Promise<void> {
     });
   }
 
-  if (user !== undefined) greet(config, server, user);
+  if (config.environment === 'development') greet(config, server, user);
   else log.info({ url: server.url }, 'listening');
 }
 
 /** What someone who has just started it wants to know, the most useful first. */
-function greet(config: Config, server: LatchkeyServer, { email, password }: DevelopmentUser): void {
+function greet(config: Config, server: LatchkeyServer, user: DevelopmentUser | undefined): void {
+  const signIn =
+    user === undefined
+      ? [['Sign in as', '(the database is not on this machine: make a user by "npx latchkey users create")']]
+      : [
+          ['Sign in as', user.email],
+          ['password', user.password ?? '(made with another data folder, which keeps it)'],
+        ];
   const lines = [
     config.graphiql ? ['GraphiQL', `${server.url}/graphiql/`] : ['GraphQL', `POST ${server.url}/graphql`],
-    ['Sign in as', email],
-    ['password', password ?? '(made with another data folder, which keeps it)'],
+    ...signIn,
     ['Data', config.databaseUrl === undefined ? resolve(config.dataDir) : 'the PostgreSQL of DATABASE_URL'],
     ['Secrets', process.env['LATCHKEY_SECRETS'] ? 'from LATCHKEY_SECRETS' : `for development only, in ${resolve(config.dataDir)}`],
   ];
