@@ -5,9 +5,9 @@ import type { Command } from 'commander';
 import { introspectCoreSchema, printCoreSchema } from '../graphql/schema.js';
 import type { Cli, JsonOption } from './command.js';
 
-/** `schema`: the GraphQL schema, for code generators and routers. */
+/** `schema`: Latchkey's own GraphQL schema, for code generators and routers. */
 export function addSchemaCommand(program: Command, { command, terminal }: Cli): void {
-  command(program, 'schema', 'print the GraphQL schema, with its directives; as JSON, what introspection answers')
+  command(program, 'schema', 'print the GraphQL schema of Latchkey itself, with its directives; as JSON, what introspection answers')
     .option('--out <file>', 'write it to a file')
     .action(async ({ json, out }: JsonOption & { out?: string }) => {
       const schema = json === true ? `${JSON.stringify(introspectCoreSchema(), null, 2)}\n` : printCoreSchema();

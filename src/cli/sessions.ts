@@ -6,7 +6,7 @@ import { NIL, validate as isUuid } from 'uuid';
 import { systemClock } from '../clock.js';
 import type { Core } from '../core.js';
 import type { RevocationEntry } from '../persistence/revocation.store.js';
-import type { PastEnding, RevivedSession } from '../persistence/session.store.js';
+import { LISTED_SESSIONS, type PastEnding, type RevivedSession } from '../persistence/session.store.js';
 import { readEnding } from '../sessions/endings-log.js';
 import { OPERATOR, type Cli, type JsonOption } from './command.js';
 import { printResult, printRows, type Terminal } from './io.js';
@@ -30,6 +30,8 @@ export function addSessionCommands(program: Command, { command, output, terminal
         ipAddress,
       }));
       printRows(rows, { ...output(options), empty: 'There are no live sessions.' });
+      if (rows.length === LISTED_SESSIONS)
+        process.stderr.write('These are the ones last seen; there may be more. To end all: latchkey sessions revoke --user\n');
     }),
   );
 

@@ -177,7 +177,7 @@ const REVOKE_ALL = `
   SELECT * FROM announced`;
 
 const USERS_IN_A_BATCH = 1000;
-const LISTED_SESSIONS = 100;
+export const LISTED_SESSIONS = 100;
 
 const REVOKE_EVERYONE = `
   WITH held AS (
