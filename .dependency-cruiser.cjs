@@ -21,7 +21,7 @@ const rows = [
     { name: 'keys', path: '^src/keys/', mayImport: ['crypto'] },
     { name: 'crypto', path: '^src/crypto/', mayImport: [] },
   ],
-  [{ name: 'base', path: '^src/config/|^src/(errors|clock|log|metrics|periodic)\\.ts$' }],
+  [{ name: 'base', path: '^src/config/|^src/(errors|clock|log|metrics|periodic|work-queue)\\.ts$' }],
 ];
 
 /** The exploration page: bundled by Vite for a browser, served as files, imported by nobody. */

@@ -7,7 +7,7 @@ export interface FieldFault {
 
 export type UnauthenticatedReason = 'TOKEN_MISSING' | 'TOKEN_INVALID' | 'TOKEN_EXPIRED' | 'TOKEN_STALE' | 'SESSION_REVOKED';
 
-/** Everything that a caller can be told, as programs read it in `extensions`. A closed union: DESIGN section 6. */
+/** Everything that a caller can be told, as programs read it in `extensions`. A closed union: README lists it under Errors. */
 export type Fault =
   | { code: 'UNAUTHENTICATED'; reason: UnauthenticatedReason }
   | { code: 'FORBIDDEN'; reason: 'INSUFFICIENT_SCOPE'; requiredScopes: readonly (readonly string[])[] }

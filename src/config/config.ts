@@ -82,7 +82,7 @@ export const environmentSchema = z.object({
   }),
   LATCHKEY_CLOCK_TOLERANCE_SECONDS: key(seconds(0, 60, 5), {
     unit: 's',
-    description: "how far a replica's clock may differ from the database's when exp and nbf are checked",
+    description: "how far a replica's clock may differ from the database's when exp, nbf and iat are checked",
   }),
   LATCHKEY_SIGNING_ALGORITHM: key(z.enum(['EdDSA', 'ES256', 'RS256']).default('EdDSA'), {
     description: 'the algorithm of new signing keys; keys of the others still verify',

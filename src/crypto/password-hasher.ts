@@ -5,7 +5,7 @@ import argon2 from 'argon2';
 import type { Config } from '../config/config.js';
 import { AuthError } from '../errors.js';
 import { createPepper, pepperIdOf, withPepperId } from './pepper.js';
-import { createWorkQueue } from './work-queue.js';
+import { createWorkQueue } from '../work-queue.js';
 
 /** argon2id (RFC 9106) with PHC strings, a bounded number at a time. */
 export interface PasswordHasher {

@@ -38,7 +38,7 @@ const THROTTLE_IS_DUE = `(blocked_until < now() OR blocked_until = 'infinity') A
   CASE WHEN key LIKE 'network:%' THEN 1 WHEN key LIKE 'device:%' THEN 30 WHEN key ~ '^account:[0-9a-f-]{36}$' THEN NULL ELSE 365 END)`;
 
 export function createHousekeepingStore(db: Database): HousekeepingStore {
-  /** From the front of a table whose key grows with age: what is due stands there. */
+  /** From the front of a table whose key grows with age, so that what is due stands there; or of one that holds fewer rows than a batch. */
   const removeOldest = async (table: string, key: string, isDue: string, parameters: readonly number[] = []): Promise<number> => {
     const rows = await db.query<{ count: number }>(
       `WITH ${TURN}, oldest AS (

@@ -51,7 +51,6 @@ export interface UserStore {
   byIds(ids: readonly string[]): Promise<UserRecord[]>;
   /** A page in the order of registration (ids are UUIDv7), and how many users there are. */
   page(first: number, afterId: string | undefined): Promise<{ users: UserRecord[]; hasMore: boolean; totalCount: number }>;
-  count(): Promise<number>;
   /** How many password hashes there are of each pepper, by the `keyid` of their PHC strings; null: without. Reads the whole table: for an operator. */
   pepperUse(): Promise<{ pepperId: string | null; count: number }[]>;
   roles(): Promise<{ name: string; scopes: readonly string[] }[]>;
@@ -214,8 +213,6 @@ export function createUserStore(db: Database, { revocationLifetimeSeconds }: { r
         const totalCount = await em.count(User);
         return { users: users.slice(0, first).map(fromEntity), hasMore: users.length > first, totalCount };
       }),
-
-    count: () => db.read((em) => em.count(User)),
 
     pepperUse: () =>
       db.query<{ pepperId: string | null; count: number }>(

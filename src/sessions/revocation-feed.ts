@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 
 import type { Clock } from '../clock.js';
-import { createWorkQueue } from '../crypto/work-queue.js';
+import { createWorkQueue } from '../work-queue.js';
 import { AuthError } from '../errors.js';
 import type { Logger } from '../log.js';
 import {

@@ -11,7 +11,7 @@ export interface PresentedToken {
   attemptHash: Buffer | null;
 }
 
-/** What to answer to a refresh token: a row each of the table in DESIGN section 3. */
+/** What to answer to a refresh token: a row each of the table in docs/security.md. */
 export type RotationVerdict =
   /** The current generation, and it rotated: the successor. */
   | 'rotated'

@@ -17,7 +17,7 @@ import type { AccessTokens } from '../tokens/access-token.js';
 import { openRefreshToken, REFRESH_SECRET_BYTES, succeedRefreshToken, type RefreshToken } from '../tokens/refresh-token.js';
 import type { SessionActivity } from './activity.js';
 import { judgeRotation } from './rotation.js';
-import { issueTokenPair, type TokenPair } from './token-session.js';
+import { issueTokenPair, type TokenPair } from './token-pair.js';
 
 const FIRST_GENERATION = 1;
 

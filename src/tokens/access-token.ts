@@ -70,7 +70,7 @@ export interface AccessTokens {
   verify(token: string): Promise<AccessTokenVerdict>;
 }
 
-/** A token that passed, and the key that it passed with. A hundred thousand of them are kept: what many share, they share in memory. */
+/** A token that passed, and the key that it passed with. Tens of thousands of them are kept: what many share, they share in memory. */
 interface Verified {
   claims: AccessTokenClaims;
   kid: string;

@@ -137,7 +137,7 @@ async function rejection(promise: Promise<unknown>): Promise<AuthError> {
 
 describe('a fresh database', () => {
   it('has nobody who could sign in', async () => {
-    expect(await users.count()).toBe(0);
+    expect(await rowsOf('user_account')).toBe(0);
     expect(await rowsOf('credential')).toBe(0);
   });
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import type { TokenPair } from '../../src/sessions/token-session.js';
+import type { TokenPair } from '../../src/sessions/token-pair.js';
 import { OPERATOR } from '../support/callers.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { codeOf, openSessionEngine, principalOf, type SessionEngine } from '../support/session-engine.js';
@@ -19,7 +19,7 @@ const IDLE = 1000;
 const ABSOLUTE = 5000;
 const SECRETS = ['the-first-secret-of-the-model-of-sessions', 'the-second-secret-of-the-model-of-sessions'] as const;
 
-/** What the rules of DESIGN section 3 say of a session, kept apart from what the engine does. */
+/** What the rules of refresh tokens say of a session, kept apart from what the engine does. */
 interface Model {
   current: number;
   seen: number;
@@ -249,7 +249,7 @@ describe('a session, whatever happens to it', () => {
   });
 
   it.concurrent.each(Array.from({ length: LANES }, (_, lane) => [lane]))(
-    'keeps the rules of DESIGN section 3 (lane %i)',
+    'keeps the rules of refresh tokens (lane %i)',
     async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import type { Principal } from '../../src/authorization/principal.js';
 import type { SessionSelection } from '../../src/sessions/sessions.js';
-import type { TokenPair } from '../../src/sessions/token-session.js';
+import type { TokenPair } from '../../src/sessions/token-pair.js';
 import { openRefreshToken, sealRefreshToken } from '../../src/tokens/refresh-token.js';
 import { OPERATOR } from '../support/callers.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';

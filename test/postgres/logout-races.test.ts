@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import type { Principal } from '../../src/authorization/principal.js';
 import type { SessionSelection } from '../../src/sessions/sessions.js';
-import type { TokenPair } from '../../src/sessions/token-session.js';
+import type { TokenPair } from '../../src/sessions/token-pair.js';
 import { OPERATOR } from '../support/callers.js';
 import { createTestDatabase, describeOnPostgres, type TestDatabase } from '../support/database.js';
 import { codeOf, openSessionEngine, principalOf, type SessionEngine } from '../support/session-engine.js';

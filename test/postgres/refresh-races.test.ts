@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import type { TokenPair } from '../../src/sessions/token-session.js';
+import type { TokenPair } from '../../src/sessions/token-pair.js';
 import { createTestDatabase, describeOnPostgres, type TestDatabase } from '../support/database.js';
 import { codeOf, openSessionEngine, type SessionEngine } from '../support/session-engine.js';
 

@@ -13,7 +13,7 @@ import type { SessionRecord, SessionStore } from '../../src/persistence/session.
 import type { UserRecord } from '../../src/persistence/user-record.js';
 import type { UserStore } from '../../src/persistence/user.store.js';
 import type { Sessions } from '../../src/sessions/sessions.js';
-import type { TokenPair } from '../../src/sessions/token-session.js';
+import type { TokenPair } from '../../src/sessions/token-pair.js';
 import { recordingLog, type LogLine } from './log.js';
 
 export const ADA = '019aa000-0000-7000-8000-00000000000a';

@@ -11,7 +11,7 @@ import { createSigningKeyStore } from '../../src/persistence/signing-key.store.j
 import { createUserStore, type UserStore } from '../../src/persistence/user.store.js';
 import { createSessionActivity, type SessionActivity } from '../../src/sessions/activity.js';
 import { createSessions, type Sessions } from '../../src/sessions/sessions.js';
-import type { TokenPair } from '../../src/sessions/token-session.js';
+import type { TokenPair } from '../../src/sessions/token-pair.js';
 import { createAccessTokens, type AccessTokenClaims } from '../../src/tokens/access-token.js';
 import { systemClock } from '../../src/clock.js';
 import type { AuthenticatedPrincipal } from '../../src/authorization/principal.js';

@@ -1,7 +1,6 @@
 import { validate as isUuid } from 'uuid';
 
 import { badInput } from '../../errors.js';
-import type { PageInfo } from '../types/user.type.js';
 
 const MAX_PAGE_SIZE = 100;
 const DEFAULT_PAGE_SIZE = 50;
@@ -30,10 +29,6 @@ export function decodeNumberCursor(cursor: string): string {
   const id = Buffer.from(cursor, 'base64url').toString();
   if (!/^\d{1,18}$/.test(id)) throw notACursor();
   return id;
-}
-
-export function pageInfo(edges: readonly { cursor: string }[], has: Pick<PageInfo, 'hasNextPage' | 'hasPreviousPage'>): PageInfo {
-  return { ...has, startCursor: edges[0]?.cursor ?? null, endCursor: edges.at(-1)?.cursor ?? null };
 }
 
 function notACursor() {

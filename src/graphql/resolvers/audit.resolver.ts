@@ -3,9 +3,10 @@ import { Arg, Directive, Int, Query, Resolver } from 'type-graphql';
 import { badInput } from '../../errors.js';
 import type { AuditStore } from '../../persistence/audit.store.js';
 import { AuditFilterInput } from '../inputs/inputs.js';
-import { decodeNumberCursor, encodeCursor, pageInfo, parsePageSize } from '../inputs/page.js';
+import { decodeNumberCursor, encodeCursor, parsePageSize } from '../inputs/page.js';
 import { parseUserId } from '../inputs/parse.js';
 import { AuditEventConnection } from '../types/audit.type.js';
+import { pageInfo } from '../types/page.type.js';
 
 /** What happened, for those who have to know. */
 @Resolver()

@@ -3,7 +3,7 @@ import { Arg, Ctx, Directive, Extensions, Mutation, Resolver } from 'type-graphq
 import type { Accounts } from '../../accounts/accounts.js';
 import { authenticated } from '../../authorization/requirement.js';
 import type { Sessions } from '../../sessions/sessions.js';
-import type { TokenPair } from '../../sessions/token-session.js';
+import type { TokenPair } from '../../sessions/token-pair.js';
 import type { LatchkeyContext } from '../context.js';
 import { CREDENTIAL_FIELD } from '../limits.js';
 import { ChangePasswordInput, LoginInput, LogoutInput, RefreshInput, RegisterInput, SessionSelection } from '../inputs/inputs.js';

@@ -4,10 +4,11 @@ import type { Accounts } from '../../accounts/accounts.js';
 import { authenticated, refusalOf } from '../../authorization/requirement.js';
 import type { UserStore } from '../../persistence/user.store.js';
 import type { LatchkeyContext } from '../context.js';
-import { decodeCursor, encodeCursor, pageInfo, parsePageSize } from '../inputs/page.js';
+import { decodeCursor, encodeCursor, parsePageSize } from '../inputs/page.js';
 import { SetUserDisabledInput, SetUserRolesInput } from '../inputs/inputs.js';
 import { parseUserId } from '../inputs/parse.js';
 import { SessionType } from '../types/session.type.js';
+import { pageInfo } from '../types/page.type.js';
 import { UserConnection, UserType } from '../types/user.type.js';
 
 /** Users, as they see themselves and as administrators see them. */

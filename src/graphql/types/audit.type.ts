@@ -1,7 +1,7 @@
 import { Field, GraphQLISODateTime, ID, ObjectType, registerEnumType } from 'type-graphql';
 
 import { AUDIT_EVENT_TYPES, type AuditEventType as StoredType } from '../../persistence/audit.store.js';
-import { PageInfo } from './user.type.js';
+import { PageInfo } from './page.type.js';
 
 /** The list of the store, as the object that type-graphql makes an enum of. */
 export const AuditEventType = Object.fromEntries(AUDIT_EVENT_TYPES.map((type) => [type, type])) as Record<StoredType, StoredType>;

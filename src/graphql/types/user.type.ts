@@ -1,5 +1,7 @@
 import { Field, ID, Int, ObjectType } from 'type-graphql';
 
+import { PageInfo } from './page.type.js';
+
 /** A reference: its id is known, its other fields are loaded when they are asked for (`resolvers/user.resolver.ts`). */
 @ObjectType('User', { description: 'Someone who can sign in.' })
 export class UserType {
@@ -9,21 +11,6 @@ export class UserType {
   constructor(id: string) {
     this.id = id;
   }
-}
-
-@ObjectType({ description: 'Where a page begins and ends (Relay cursor connections).' })
-export class PageInfo {
-  @Field(() => Boolean, { description: 'Whether more follow after endCursor.' })
-  hasNextPage!: boolean;
-
-  @Field(() => Boolean, { description: 'Whether others stand before startCursor.' })
-  hasPreviousPage!: boolean;
-
-  @Field(() => String, { nullable: true, description: 'The cursor of the first one of the page.' })
-  startCursor!: string | null;
-
-  @Field(() => String, { nullable: true, description: 'The cursor of the last one of the page: give it as "after" for the next one.' })
-  endCursor!: string | null;
 }
 
 @ObjectType({ description: 'A user on a page.' })

@@ -4,7 +4,7 @@ const ThrottleSchema = defineEntity({
   name: 'Throttle',
   tableName: 'throttle',
   properties: {
-    /** What is throttled: an account, or a network. */
+    /** What is throttled: an account, one of its devices, or a network. */
     key: p.text().primary(),
     /** Wrong passwords in a row. */
     failures: p.integer().default(0),

@@ -20,7 +20,7 @@ const BYTES = 70;
 const bytesOf = (sealed: string) => Buffer.from(sealed.slice('lkr1_'.length), 'base64url');
 const fromBytes = (bytes: Buffer) => `lkr1_${bytes.toString('base64url')}`;
 
-/** Bytes of a token with a good tag, whatever the rest says: the format of DESIGN section 3, written down a second time. */
+/** Bytes of a token with a good tag, whatever the rest says: the format, written down a second time. */
 function withTag(body: Buffer, sealedBy: ServerSecret = ring.active): string {
   const tag = createHmac('sha256', sealedBy.derive('refresh token mac')).update('refresh token mac').update(body).digest().subarray(0, 16);
   return fromBytes(Buffer.concat([body, tag]));
@@ -40,7 +40,7 @@ describe('a refresh token', () => {
     expect(openRefreshToken(ring, text)).toEqual(token);
   });
 
-  it('is 99 characters of the URL-safe alphabet, laid out as DESIGN says', () => {
+  it('is 99 characters of the URL-safe alphabet, laid out as it ever was', () => {
     expect(text).toMatch(/^lkr1_[\w-]{94}$/);
     const bytes = bytesOf(text);
     expect(bytes).toHaveLength(BYTES);

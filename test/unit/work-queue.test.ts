@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { createWorkQueue, type WorkQueue } from '../../../src/crypto/work-queue.js';
+import { createWorkQueue, type WorkQueue } from '../../src/work-queue.js';
 
 /** Tasks that end when the test says so, and the names of those that have begun. */
 function createTasks() {

@@ -6,10 +6,7 @@ export interface WorkQueue {
   readonly running: number;
 }
 
-/**
- * Bounds concurrency. argon2 shares libuv's four threads with every signature check: unbounded, a storm of logins
- * starves all else.
- */
+/** Bounds how much is done at once of what others pay for: threads that signature checks need too, or connections of the database. */
 export function createWorkQueue({ concurrency, queueLimit }: { concurrency: number; queueLimit: number }): WorkQueue {
   const waiting: (() => void)[] = [];
   let running = 0;
