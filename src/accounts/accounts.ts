@@ -17,7 +17,7 @@ import { parseUsername, usernameKey } from './username.js';
 /** The role of everyone who registers. */
 const DEFAULT_ROLE = 'user';
 
-/** Longer than any e-mail address or username. */
+/** Longer than any e-mail address or username. To normalise what is much longer takes seconds: the time grows with the square. */
 const MAX_IDENTIFIER_LENGTH = 320;
 
 export interface Registration {
@@ -155,9 +155,11 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
       const prepared = preparePassword(passwordText, 'password');
       if ('rule' in prepared) throw refuse([prepared]);
       return attempt(caller, async () => {
+        const mayBeSomebody = identifier.length <= MAX_IDENTIFIER_LENGTH && identifier.isWellFormed() && !identifier.includes('\0');
+        const credential = mayBeSomebody ? await findCredential(users, identifier) : undefined;
         // What nobody is called is throttled as what somebody is, or the difference would tell.
-        const standIn = sha256(emailKey(identifier)).toString('base64url');
-        const { userId, passwordHash } = await verify(await findCredential(users, identifier), standIn, prepared.password, caller);
+        const standIn = sha256(mayBeSomebody ? emailKey(identifier) : identifier).toString('base64url');
+        const { userId, passwordHash } = await verify(credential, standIn, prepared.password, caller);
         if (!hasher.needsRehash(passwordHash)) return { userId, passwordHash };
         const rehashed = await hasher.hash(prepared.password);
         const isReplaced = await users.rehash(userId, passwordHash, rehashed);
@@ -214,7 +216,6 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
 }
 
 async function findCredential(users: UserStore, identifier: string): Promise<UserCredential | undefined> {
-  if (identifier.length > MAX_IDENTIFIER_LENGTH || !identifier.isWellFormed() || identifier.includes('\0')) return undefined;
   // As it reads once normalised: some keyboards give another character for the at sign.
   const email = emailKey(identifier);
   return email.includes('@') ? users.credentialByEmail(email) : users.credentialByUsername(usernameKey(identifier));

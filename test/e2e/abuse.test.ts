@@ -245,6 +245,24 @@ describe('A5: an input that is oversize', () => {
     expect(hashes).toBe(1);
   });
 
+  it('what takes seconds to compose is not composed: nothing long is normalised', async () => {
+    // Marks in descending order of class are sorted, in time that grows with the square of their number.
+    const marks = ['\u0301', '\u0316'].map((mark) => mark.repeat(15_000)).join('');
+    const spy = vi.spyOn(String.prototype, 'normalize');
+    const answers = [
+      await call.fault('login', { input: { identifier: `a${marks}`, password: PASSWORD } }),
+      await call.fault('login', { input: { identifier: 'a', password: PASSWORD, device: { name: `a${marks}` } } }),
+      await call.fault('login', { input: { identifier: 'a', password: `a${marks}` } }),
+      await call.fault('register', { input: { ...newPerson(), device: { name: `a${marks}` } } }),
+      await call.fault('register', { input: { ...newPerson(), email: `a${marks}@example.com` } }),
+      await call.fault('register', { input: { ...newPerson(), username: `a${marks}` } }),
+    ];
+    const longest = Math.max(...spy.mock.contexts.map(String).map(({ length }) => length));
+    spy.mockRestore();
+    expect(answers.map(({ extensions }) => extensions.code)).toEqual(['INVALID_CREDENTIALS', ...Array<string>(5).fill('BAD_USER_INPUT')]);
+    expect(longest).toBeLessThanOrEqual(512);
+  });
+
   it.each([
     ['a device name', 'register', () => ({ ...newPerson(), device: { name: 'd'.repeat(129) } }), 'device.name'],
     ['an attemptId', 'refresh', () => ({ refreshToken: 'a', attemptId: 'a'.repeat(129) }), 'attemptId'],

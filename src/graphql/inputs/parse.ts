@@ -6,6 +6,8 @@ import { isScopeToken } from '../../tokens/scope.js';
 import type { DeviceInput, LoginInput, RefreshInput } from './inputs.js';
 
 const MAX_DEVICE_NAME_LENGTH = 128;
+/** Composed, a character may be a fourth of what was sent. To compose what is much longer takes seconds: the time grows with the square. */
+const MAX_UNCOMPOSED_LENGTH = 4 * MAX_DEVICE_NAME_LENGTH;
 const MAX_ATTEMPT_ID_LENGTH = 128;
 const MAX_SCOPES = 64;
 
@@ -15,8 +17,9 @@ const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** @throws {AuthError} BAD_USER_INPUT */
 export function parseDevice(input: DeviceInput | null | undefined): Device {
-  const name = input?.name?.trim().normalize('NFC') ?? null;
-  if (name !== null && (name.length > MAX_DEVICE_NAME_LENGTH || !name.isWellFormed() || CONTROL_CHARACTER.test(name))) {
+  const given = input?.name?.trim() ?? '';
+  const name = given.length > MAX_UNCOMPOSED_LENGTH ? given : given.normalize('NFC');
+  if (name.length > MAX_DEVICE_NAME_LENGTH || !name.isWellFormed() || CONTROL_CHARACTER.test(name)) {
     throw badInput('device.name', 'deviceName', `Use at most ${String(MAX_DEVICE_NAME_LENGTH)} printable characters.`);
   }
   return { name: name === '' ? null : name, platform: input?.platform ?? 'OTHER' };
