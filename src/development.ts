@@ -23,7 +23,7 @@ export async function withDevelopmentSecrets(config: Config): Promise<Config> {
   return { ...config, secrets: [secret] };
 }
 
-const THIS_MACHINES_HOSTS = new Set(['', 'localhost', '127.0.0.1', '[::1]']);
+const ON_THIS_MACHINE = /^(localhost|127\.0\.0\.1|\[?::1\]?|\/.*)?$/;
 
 /**
  * Makes the development user on first start, with the role admin; its password is kept in the data folder.
@@ -33,7 +33,7 @@ const THIS_MACHINES_HOSTS = new Set(['', 'localhost', '127.0.0.1', '[::1]']);
 export async function ensureDevelopmentUser(config: Config, accounts: Accounts): Promise<DevelopmentUser | undefined> {
   const { environment, databaseUrl } = config;
   if (environment !== 'development') return undefined;
-  if (databaseUrl !== undefined && !THIS_MACHINES_HOSTS.has(new URL(databaseUrl).hostname)) return undefined;
+  if (databaseUrl !== undefined && !ON_THIS_MACHINE.test(databaseHost(databaseUrl))) return undefined;
   const password = await keep(config.dataDir, 'development-password', () => randomBytes(18).toString('base64url'));
   try {
     await accounts.register({ email: DEVELOPMENT_EMAIL, username: 'dev', password }, THIS_MACHINE, ROLES);
@@ -46,6 +46,12 @@ export async function ensureDevelopmentUser(config: Config, accounts: Accounts):
     if (!isOurs) return { email: DEVELOPMENT_EMAIL, password: undefined };
   }
   return { email: DEVELOPMENT_EMAIL, password };
+}
+
+/** As pg reads it: a parameter, which may be the folder of a socket, has the last word. */
+function databaseHost(databaseUrl: string): string {
+  const { hostname, searchParams } = new URL(databaseUrl);
+  return searchParams.getAll('host').at(-1) ?? decodeURIComponent(hostname);
 }
 
 /** Reads a file of the data folder, or makes it for its owner's eyes alone. Of two processes that make it at once, both get the same. */

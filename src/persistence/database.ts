@@ -100,6 +100,8 @@ export async function openDatabase(config: DatabaseConfig, log: Logger): Promise
     ...shared,
     clientUrl: config.databaseUrl,
     driverOptions: {
+      // MikroORM reads host, port, user, password and database of it, and drops the rest: sslmode, above all.
+      connectionString: config.databaseUrl,
       onPoolCreated: (created: PostgresPool) => {
         pool = created;
         created.on('connect', (client) => {

@@ -30,6 +30,7 @@ describe('the development user', () => {
     ['localhost', 'postgres://app@localhost/app'],
     ['127.0.0.1', 'postgres://app@127.0.0.1:5433/app'],
     ['[::1]', 'postgresql://app@[::1]/app'],
+    ['a socket', 'postgres://app@localhost/app?host=/var/run/postgresql'],
   ])('is made in %s', async (_name, url) => {
     const { user, register } = await ensuredWith('own', { NODE_ENV: 'development', DATABASE_URL: url });
     expect(user).toEqual({ email: 'dev@latchkey.localhost', password: expect.stringMatching(/^[\w-]{24}$/) as string });
@@ -41,6 +42,10 @@ describe('the development user', () => {
     [
       'where the name of another machine only begins so',
       { NODE_ENV: 'development', DATABASE_URL: 'postgres://app@localhost.example.com/app' },
+    ],
+    [
+      'where a parameter names another machine',
+      { NODE_ENV: 'development', DATABASE_URL: 'postgres://app@localhost/app?host=db.example.com' },
     ],
     ['in production', { NODE_ENV: 'production', DATABASE_URL: 'postgres://app@localhost/app' }],
   ])('is not made %s, and no password for it', async (_name, variables) => {
