@@ -22,6 +22,9 @@ const NETWORK: ThrottlePolicy = {
   forgetAfterSeconds: 3600,
 };
 
+/** The network of all whose address is not known: a proxy that names none must not open the gates. */
+const NOWHERE = 'unknown';
+
 const LID_WINDOW_MS = 60_000;
 const LID_ADDRESSES = 100_000;
 const TOLD_INTERVAL_MS = 60_000;
@@ -120,8 +123,7 @@ export function createLoginThrottle({
 
   return {
     admit({ ipAddress }) {
-      const network = networkOf(ipAddress);
-      if (network === undefined) return;
+      const network = networkOf(ipAddress) ?? NOWHERE;
       const used = lid.get(network) ?? { count: 0 };
       if (used.count >= addressLimitPerMinute) {
         const retryAfterSeconds = Math.max(1, Math.ceil(lid.getRemainingTTL(network) / 1000));
@@ -134,13 +136,13 @@ export function createLoginThrottle({
 
     async attempt(account, { ipAddress, signedIn }, { knownAddresses, guess, tellRefused }) {
       const network = networkOf(ipAddress);
-      const networkKey = network === undefined ? undefined : `network:${network}`;
+      const networkKey = `network:${network ?? NOWHERE}`;
       const ownSession = signedIn?.subject === account ? signedIn.sessionId : undefined;
       const ownDevice = async () =>
         ownSession ?? (await knownAddresses()).map(networkOf).find((known) => known !== undefined && known === network);
-      const isCounted = networkKey !== undefined && (await store.begin(networkKey, NETWORK));
+      const isCounted = await store.begin(networkKey, NETWORK);
       // Who is at the address of a session is not enough here: the answer would tell everyone there who else has one.
-      if (networkKey !== undefined && !isCounted && ownSession === undefined) return refuse(networkKey, tellRefused);
+      if (!isCounted && ownSession === undefined) return refuse(networkKey, tellRefused);
       let isRight: boolean | undefined;
       let key: string | undefined;
       try {

@@ -70,10 +70,16 @@ export function graphqlRoute({ apollo, buildContext }: GraphqlRouteOptions): Fas
       }
       return undefined;
     });
+    let isTold = false;
     const contextOf = async (request: FastifyRequest) => {
+      const ipAddress = clientAddress(request.ip);
+      if (ipAddress === null && !isTold) {
+        isTold = true;
+        request.log.warn('a caller has no address: all who have none share one limit of passwords');
+      }
       const context = await buildContext({
         credentials: request.credentials ?? { kind: 'none' },
-        client: { ipAddress: clientAddress(request.ip), userAgent: userAgentOf(request) },
+        client: { ipAddress, userAgent: userAgentOf(request) },
         requestId: request.id,
       });
       request.principal = context.principal;
@@ -134,10 +140,13 @@ function credentialsOf({ raw: { rawHeaders } }: FastifyRequest) {
   return parseBearer(rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization'));
 }
 
-/** An IPv4 address that came by an IPv6 socket is still that IPv4 address. What a proxy passes on may be no address at all. */
-function clientAddress(ip: string): string | null {
-  const address = ip.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
-  return isIP(address) === 0 ? null : address;
+/**
+ * An IPv4 address that came by an IPv6 socket is still that IPv4 address, and one that a proxy names with its port is one too. Null: what a proxy passes on
+ * is no address at all, or the connection was gone before anybody asked.
+ */
+function clientAddress(ip: string | undefined): string | null {
+  const address = ip?.replace(/^\[([\da-f:.]+)\](?::\d+)?$|^([\d.]+):\d+$/i, '$1$2').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+  return address === undefined || isIP(address) === 0 ? null : address;
 }
 
 const MAX_USER_AGENT_LENGTH = 256;

@@ -102,6 +102,13 @@ describe('A10: the limit on one address', () => {
     expect(await guess(proxied, { 'x-forwarded-for': '192.0.2.10' })).toBe('INVALID_CREDENTIALS');
   });
 
+  it('counts all whose address a proxy does not tell as one', async () => {
+    const nameless = ['unknown', '_hidden', '192.0.2.300', '192.0.2.11:port', ''].map((address) => ({
+      'x-forwarded-for': `198.51.100.1, ${address}`,
+    }));
+    expect(await codes(proxied, nameless)).toEqual(limitedAfter(LIMIT, nameless.length - LIMIT));
+  });
+
   it('counts what the proxy saw, not what a client wrote before it', async () => {
     const forged = Array.from({ length: LIMIT + 3 }, (_, i) => ({ 'x-forwarded-for': `198.51.100.${i}, 2001:db8::${i}, 203.0.113.5` }));
     expect(await codes(proxied, forged)).toEqual(limitedAfter(LIMIT, 3));

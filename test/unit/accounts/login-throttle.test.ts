@@ -76,9 +76,10 @@ describe('a guess', () => {
     expect(settled()).toEqual([`release account:${ACCOUNT}`, 'release network:198.51.100.7']);
   });
 
-  it('from nowhere counts for the account alone', async () => {
+  it('whose address nobody knows counts as from one network, which is no device of anyone', async () => {
     await attempt(nowhere, async () => false);
-    expect(fake.calls).toEqual([`begin account:${ACCOUNT}`, `fail account:${ACCOUNT}`]);
+    expect(fake.calls.slice(0, 2)).toEqual(['begin network:unknown', `begin account:${ACCOUNT}`]);
+    expect(settled()).toEqual([`fail account:${ACCOUNT}`, 'fail network:unknown']);
   });
 
   it('from anywhere in a /64 counts as from one network', async () => {
@@ -230,8 +231,8 @@ describe('the lid on one address', () => {
     expect(refusals(throttle, rotating)).toBe(5);
   });
 
-  it('is not for who comes from nowhere: the command line', () => {
-    const throttle = createLoginThrottle({ store: fake.store, addressLimitPerMinute: 1, clock });
-    expect(refusals(throttle, times(10, nowhere))).toBe(0);
+  it('is one for all whose address nobody knows: a proxy that names none does not open it', () => {
+    const throttle = createLoginThrottle({ store: fake.store, addressLimitPerMinute: 4, clock });
+    expect(refusals(throttle, [...times(5, nowhere), ...times(5, { ...nowhere, ipAddress: 'no address' })])).toBe(6);
   });
 });
