@@ -70,7 +70,7 @@ export const environmentSchema = z.object({
   LATCHKEY_ACCESS_TOKEN_LIFETIME_SECONDS: key(seconds(1, 3600, 900), { unit: 's', description: 'how long an access token lives' }),
   LATCHKEY_REFRESH_IDLE_LIFETIME_SECONDS: key(seconds(1, 365 * DAY, 30 * DAY), {
     unit: 's',
-    description: 'a session ends when it is not refreshed for so long',
+    description: 'a session ends when it is not refreshed for so long; more than access token and grace together',
   }),
   LATCHKEY_REFRESH_ABSOLUTE_LIFETIME_SECONDS: key(seconds(1, 3650 * DAY, 365 * DAY), {
     unit: 's',
@@ -85,7 +85,7 @@ export const environmentSchema = z.object({
     description: "how far a replica's clock may differ from the database's when exp, nbf and iat are checked",
   }),
   LATCHKEY_SIGNING_ALGORITHM: key(z.enum(['EdDSA', 'ES256', 'RS256']).default('EdDSA'), {
-    description: 'the algorithm of new signing keys; keys of the others still verify',
+    description: 'the algorithm of new signing keys, which sign ten minutes after they are made; keys of the others still verify',
   }),
   LATCHKEY_SIGNING_KEY_LIFETIME_SECONDS: key(seconds(3600, 3650 * DAY, 30 * DAY), {
     unit: 's',
@@ -233,11 +233,21 @@ export function loadConfig(variables: Readonly<Record<string, string | undefined
       .filter((name) => name.startsWith('LATCHKEY_') && !(name in environmentSchema.shape))
       .map((name) => ({ key: name, expected: 'no such key; README lists them' })),
     ...(given['NODE_ENV'] === 'production' ? productionFaults(given) : []),
+    ...(parsed.success ? lifetimeFaults(parsed.data) : []),
   ];
   // Each item of a list can have the same fault.
   const distinct = new Map(faults.map((fault) => [`${fault.key}: ${fault.expected}`, fault]));
   if (!parsed.success || distinct.size > 0) throw new ConfigError([...distinct.values()]);
   return toConfig(parsed.data);
+}
+
+/** A session is kept alive by refreshing: who waits until the access token has run out must still be in time. */
+function lifetimeFaults(env: Environment): ConfigFault[] {
+  const least = env.LATCHKEY_ACCESS_TOKEN_LIFETIME_SECONDS + env.LATCHKEY_REFRESH_GRACE_SECONDS;
+  if (env.LATCHKEY_REFRESH_IDLE_LIFETIME_SECONDS > least) return [];
+  const expected =
+    'expected more than LATCHKEY_ACCESS_TOKEN_LIFETIME_SECONDS and LATCHKEY_REFRESH_GRACE_SECONDS together, or those who are active are signed out';
+  return [{ key: 'LATCHKEY_REFRESH_IDLE_LIFETIME_SECONDS', expected }];
 }
 
 function productionFaults(given: Readonly<Record<string, string | undefined>>): ConfigFault[] {

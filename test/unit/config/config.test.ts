@@ -127,6 +127,24 @@ describe('a configuration that is refused', () => {
   );
 });
 
+describe('a session that is not refreshed', () => {
+  const lifetimes = (idle: number): Variables => ({
+    LATCHKEY_ACCESS_TOKEN_LIFETIME_SECONDS: '900',
+    LATCHKEY_REFRESH_GRACE_SECONDS: '10',
+    LATCHKEY_REFRESH_IDLE_LIFETIME_SECONDS: String(idle),
+  });
+
+  it.each([600, 900, 910])('may not end before an active client refreshes: %i s', (idle) => {
+    expect(faultsOf(lifetimes(idle))).toEqual([
+      expect.stringMatching(/^LATCHKEY_REFRESH_IDLE_LIFETIME_SECONDS: expected more than/) as string,
+    ]);
+  });
+
+  it('may end any time after that', () => {
+    expect(loadConfig(lifetimes(911)).refreshIdleLifetimeSeconds).toBe(911);
+  });
+});
+
 describe('production', () => {
   it.each<[rule: string, change: Variables, fault: RegExp]>([
     ['without secrets', { LATCHKEY_SECRETS: undefined }, /^LATCHKEY_SECRETS: production needs a secret/],
@@ -213,8 +231,8 @@ describe('the configuration', () => {
       LATCHKEY_AUDIENCE: 'https://api.example.com',
       LATCHKEY_CLIENT_ID: 'app',
       LATCHKEY_ACCESS_TOKEN_LIFETIME_SECONDS: '3600',
-      LATCHKEY_REFRESH_IDLE_LIFETIME_SECONDS: '1',
-      LATCHKEY_REFRESH_ABSOLUTE_LIFETIME_SECONDS: '2',
+      LATCHKEY_REFRESH_IDLE_LIFETIME_SECONDS: '4001',
+      LATCHKEY_REFRESH_ABSOLUTE_LIFETIME_SECONDS: '4002',
       LATCHKEY_REFRESH_GRACE_SECONDS: '0',
       LATCHKEY_CLOCK_TOLERANCE_SECONDS: '0',
       LATCHKEY_SIGNING_ALGORITHM: 'RS256',
@@ -250,8 +268,8 @@ describe('the configuration', () => {
       audience: 'https://api.example.com',
       clientId: 'app',
       accessTokenLifetimeSeconds: 3600,
-      refreshIdleLifetimeSeconds: 1,
-      refreshAbsoluteLifetimeSeconds: 2,
+      refreshIdleLifetimeSeconds: 4001,
+      refreshAbsoluteLifetimeSeconds: 4002,
       refreshGraceSeconds: 0,
       clockToleranceSeconds: 0,
       signingAlgorithm: 'RS256',
