@@ -32,7 +32,7 @@ export function addDatabaseCommands(program: Command, { command, output, withCor
   command(program, 'purge', 'remove what the server would remove by and by: ended sessions, old audit events and the like').action(
     (options: JsonOption) =>
       withCore(async ({ housekeeping }) => {
-        const removed = await housekeeping.run();
+        const removed = await housekeeping.runToTheEnd();
         const counts = Object.entries(removed).map(([what, count]) => `${String(count)} ${what}`);
         printResult(`Removed: ${counts.join(', ')}.`, removed, output(options));
       }),

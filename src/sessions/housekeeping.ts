@@ -9,6 +9,8 @@ export type Removed = Record<'sessions' | 'revocations' | 'throttles' | 'signing
 export interface Housekeeping {
   /** One round: a bounded number of batches. What is left waits for the next one. */
   run(): Promise<Removed>;
+  /** From the beginning to the end, however many batches that takes. */
+  runToTheEnd(): Promise<Removed>;
 }
 
 /** Removes ended sessions, expired revocations, idle throttles, dead signing keys and old audit events. Sessions and throttles are walked through by and by. */
@@ -21,9 +23,9 @@ export function createHousekeeping({
   auditRetentionDays: number;
   log: Logger;
 }): Housekeeping {
-  const drain = async (removeBatch: () => Promise<number>): Promise<number> => {
+  const drain = async (batches: number, removeBatch: () => Promise<number>): Promise<number> => {
     let total = 0;
-    for (let batch = 0; batch < BATCHES_A_RUN; batch += 1) {
+    for (let batch = 0; batch < batches; batch += 1) {
       const removed = await removeBatch();
       total += removed;
       if (removed < store.batchSize) break;
@@ -33,9 +35,9 @@ export function createHousekeeping({
 
   const createWalk = (removeNext: (after: string | undefined) => Promise<Walked>) => {
     let after: string | undefined;
-    return async (): Promise<number> => {
+    return async (batches: number): Promise<number> => {
       let total = 0;
-      for (let batch = 0; batch < BATCHES_A_RUN; batch += 1) {
+      for (let batch = 0; batch < batches; batch += 1) {
         const { removed, last, isOurTurn } = await removeNext(after);
         total += removed;
         after = last;
@@ -47,17 +49,17 @@ export function createHousekeeping({
   const walkSessions = createWalk((after) => store.removeSessions(after));
   const walkThrottles = createWalk((after) => store.removeThrottles(after));
 
-  return {
-    async run() {
-      const removed: Removed = {
-        sessions: await walkSessions(),
-        revocations: await drain(() => store.removeRevocations()),
-        throttles: await walkThrottles(),
-        signingKeys: await drain(() => store.removeSigningKeys()),
-        auditEvents: await drain(() => store.removeAuditEvents(auditRetentionDays)),
-      };
-      if (Object.values(removed).some((count) => count > 0)) log.info(removed, 'removed what nobody needs any more');
-      return removed;
-    },
+  const remove = async (batches: number): Promise<Removed> => {
+    const removed: Removed = {
+      sessions: await walkSessions(batches),
+      revocations: await drain(batches, () => store.removeRevocations()),
+      throttles: await walkThrottles(batches),
+      signingKeys: await drain(batches, () => store.removeSigningKeys()),
+      auditEvents: await drain(batches, () => store.removeAuditEvents(auditRetentionDays)),
+    };
+    if (Object.values(removed).some((count) => count > 0)) log.info(removed, 'removed what nobody needs any more');
+    return removed;
   };
+
+  return { run: () => remove(BATCHES_A_RUN), runToTheEnd: () => remove(Number.POSITIVE_INFINITY) };
 }

@@ -50,6 +50,16 @@ describe('a round of housekeeping', () => {
     expect(await housekeeping.run()).toMatchObject({ revocations: 50 });
   });
 
+  it('goes on to the end of every table when it is told to, however far that is', async () => {
+    const removeSessions = vi.fn<Walk>(async (after = '0') => {
+      const last = Number(after) + 1;
+      return { removed: last === 90 ? 3 : 0, last: last === 90 ? undefined : String(last), isOurTurn: true };
+    });
+    const { housekeeping } = setUp({ removeRevocations: table(250), removeSessions });
+    expect(await housekeeping.runToTheEnd()).toMatchObject({ revocations: 250, sessions: 3 });
+    expect(removeSessions).toHaveBeenCalledTimes(90);
+  });
+
   it('keeps audit events for as long as is configured', async () => {
     const { housekeeping, store } = setUp();
     await housekeeping.run();
