@@ -27,6 +27,8 @@ import { createAccessTokens, type AccessTokens } from './tokens/access-token.js'
 /** A revocation outlives the last access token that it concerns by so long, beside the clock tolerance. */
 const REVOCATION_SLACK_SECONDS = 30;
 const KEY_MAINTENANCE_INTERVAL_MS = 60_000;
+/** A key may have been revoked that this replica still believes. */
+const KEY_MAINTENANCE_RETRY_MS = 1000;
 
 /** Everything that Latchkey does, without HTTP and GraphQL: what the server and the command line share. */
 export interface Core {
@@ -51,7 +53,7 @@ interface CoreOptions {
   clock: Clock;
   log: Logger;
   database: Database;
-  /** Connections that nothing else may use up: revocations are read through them. */
+  /** Connections that nothing else may use up: revocations and signing keys are read through them. */
   reservedDatabase: Database;
 }
 
@@ -68,7 +70,7 @@ export async function createCore({ config, clock, log, database, reservedDatabas
   const metrics = createMetrics();
 
   const keys = createKeyRing({
-    store: createSigningKeyStore(database),
+    store: createSigningKeyStore(reservedDatabase),
     secrets,
     algorithm: config.signingAlgorithm,
     lifetimeSeconds: config.signingKeyLifetimeSeconds,
@@ -78,6 +80,7 @@ export async function createCore({ config, clock, log, database, reservedDatabas
   const keyMaintenance = repeat({
     name: 'the maintenance of signing keys',
     everyMs: KEY_MAINTENANCE_INTERVAL_MS,
+    retryAfterMs: KEY_MAINTENANCE_RETRY_MS,
     work: () => keys.maintain(),
     log,
   });

@@ -8,26 +8,37 @@ export interface Periodic {
   stop(): Promise<void>;
 }
 
-/** Repeats work, never twice at once. A failure is logged and does not end it; a process is not kept alive by it. */
+/** Repeats work, never twice at once. Of failures in a row the first is logged, and none ends it; a process is not kept alive by it. */
 export function repeat({
   name,
   everyMs,
+  retryAfterMs,
   work,
   log,
 }: {
   name: string;
   everyMs: number;
+  /** How soon after a failure it is tried again; left out, at its next turn. */
+  retryAfterMs?: number;
   work: () => Promise<unknown>;
   log: Logger;
 }): Periodic {
   let running: Promise<void> | undefined;
   let isWantedAgain = false;
+  let isStopped = false;
+  let isFailing = false;
+  let retryTimer: NodeJS.Timeout | undefined;
 
   const run = async (): Promise<void> => {
+    clearTimeout(retryTimer);
     try {
       await work();
+      if (isFailing) log.info(`${name} works again`);
+      isFailing = false;
     } catch (error) {
-      log.error({ err: error }, `${name} failed, and will be tried again`);
+      if (!isFailing) log.error({ err: error }, `${name} failed, and will be tried again`);
+      isFailing = true;
+      if (retryAfterMs !== undefined && !isStopped) retryTimer = setTimeout(() => void runNow(), retryAfterMs).unref();
     }
     running = undefined;
     if (!isWantedAgain) return;
@@ -43,7 +54,9 @@ export function repeat({
   return {
     runNow,
     async stop() {
+      isStopped = true;
       clearInterval(timer);
+      clearTimeout(retryTimer);
       isWantedAgain = false;
       await running;
     },

@@ -21,7 +21,7 @@ import { INCARNATION, REVOCATION_CHANNEL } from './persistence/revocation.store.
 import { FALLBACK_READS } from './sessions/revocation-feed.js';
 
 const GRAPHIQL_ASSETS = fileURLToPath(new URL('../dist/graphiql', import.meta.url));
-/** For polling revocations, for listening, for notifying, and for looking up sessions when the feed is stale. */
+/** For polling revocations and reading keys, for listening, for notifying, and for looking up sessions when the feed is stale. */
 const RESERVED_CONNECTIONS = 3 + FALLBACK_READS;
 /** A poll that is not answered by then is lost, and the next one is wanted: revocations must hold again soon after a network has healed. */
 const RESERVED_TIMEOUT_MS = 2000;

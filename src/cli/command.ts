@@ -64,8 +64,11 @@ export function createCli(environment: Environment, terminal: Terminal): Cli {
           // Announcing that the keys have changed loads them here, too.
           await core.keyMaintenance.stop();
         }
-        // The server's replicas poll anyhow; this tells them sooner.
-        await core.stores.revocations.notify();
+        try {
+          await core.stores.revocations.notify();
+        } catch (error) {
+          log.warn({ err: error }, 'other replicas could not be notified: they will see it at their next poll');
+        }
       }),
   };
 }

@@ -28,21 +28,19 @@ export function addKeyCommands(program: Command, { command, output, withCore }: 
   command(keys, 'rotate', 'publish a new signing key, which signs in ten minutes')
     .option('--immediately', 'let it sign at once: verifiers that cache the key set refuse its tokens until they fetch it anew')
     .action((options: JsonOption & { immediately?: true }) =>
-      withCore(async ({ keys: ring, stores, announce }) => {
+      withCore(async ({ keys: ring }) => {
         requireSecretsOf(ring);
         await ring.rotate(options.immediately === true);
-        announce(await stores.revocations.announceKeys());
         const newest = ring.list()[0]?.kid;
         printResult(`Published ${newest ?? ''}.`, { kid: newest }, output(options));
       }),
     );
 
   command(keys, 'revoke <kid>', 'refuse whatever a key has signed: for a key that has leaked').action((kid: string, options: JsonOption) =>
-    withCore(async ({ keys: ring, stores, announce }) => {
+    withCore(async ({ keys: ring }) => {
       requireSecretsOf(ring);
       if (!(await ring.revoke(kid))) throw new Error('There is no such key. See: latchkey keys list');
       await ring.maintain();
-      announce(await stores.revocations.announceKeys());
       printResult(`Revoked ${kid}. Clients refresh.`, { kid }, output(options));
     }),
   );

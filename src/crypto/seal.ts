@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 
-import type { SecretRing } from './secret-ring.js';
+import type { SecretRing, ServerSecret } from './secret-ring.js';
 
 const LABEL = 'seal aes-256-gcm';
 const NONCE_BYTES = 12;
@@ -25,8 +25,14 @@ export function seal(ring: SecretRing, plaintext: Buffer, context: string): Seal
   return { secretId: ring.active.id, bytes: Buffer.concat([nonce, cipher.getAuthTag(), ciphertext]) };
 }
 
+/** What was sealed, and the secret that opens it. */
+export interface Unsealed {
+  plaintext: Buffer;
+  sealedBy: ServerSecret;
+}
+
 /** Opens what `seal` made; undefined when no secret of the ring opens it, or it was changed. */
-export function unseal(ring: SecretRing, { secretId, bytes }: Sealed, context: string): Buffer | undefined {
+export function unseal(ring: SecretRing, { secretId, bytes }: Sealed, context: string): Unsealed | undefined {
   const nonce = bytes.subarray(0, NONCE_BYTES);
   const tag = bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES);
   if (tag.length < TAG_BYTES) return undefined;
@@ -35,7 +41,7 @@ export function unseal(ring: SecretRing, { secretId, bytes }: Sealed, context: s
       const decipher = createDecipheriv('aes-256-gcm', secret.derive(LABEL), nonce, { authTagLength: TAG_BYTES })
         .setAAD(Buffer.from(context))
         .setAuthTag(tag);
-      return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]);
+      return { plaintext: Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]), sealedBy: secret };
     } catch {
       // Not this secret: another may share the id.
     }

@@ -27,7 +27,7 @@ const PUBLISHED_BEFORE_SIGNING_SECONDS = 600;
 /** A key that is overdue by so much is of an algorithm that no replica uses any more. */
 const NEGLECTED_SECONDS = 86_400;
 
-/** Where signing keys are kept. */
+/** Where signing keys are kept. Each change makes every replica load them again. */
 export interface SigningKeyStore {
   /** The keys that verify still. */
   list(): Promise<StoredSigningKey[]>;
@@ -114,10 +114,11 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
 
   const newestUsable = (): UsableKey | undefined => {
     const usable = [...keys.values()]
-      .filter((key): key is UsableKey => key.sign !== undefined && key.algorithm === algorithm && isCurrent(key))
+      .filter((key): key is UsableKey => key.sign !== undefined && isCurrent(key))
       .sort((a, b) => b.activatesAt.getTime() - a.activatesAt.getTime() || (a.kid < b.kid ? -1 : 1));
-    // The last one for a replica whose clock runs behind: better a key that is too young than none.
-    return usable.find((key) => key.activatesAt.getTime() <= clock.now()) ?? usable.at(-1);
+    const active = usable.filter((key) => key.activatesAt.getTime() <= clock.now());
+    // One of another algorithm while ours waits to sign. The last one for a replica whose clock runs behind: better a key that is too young than none.
+    return active.find((key) => key.algorithm === algorithm) ?? active[0] ?? usable.at(-1);
   };
 
   const readStore = async () => {
@@ -154,7 +155,6 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
 
   const resealOlder = async () => {
     for (const stored of await store.list()) {
-      if (stored.secretId === secrets.active.id) continue;
       const resealed = resealSigningKey(secrets, stored);
       if (resealed === undefined) continue;
       await store.reseal(resealed);

@@ -58,7 +58,7 @@ export async function generateSigningKey(ring: SecretRing, algorithm: SigningAlg
 /** Opens a stored key. It does not check the time: the key ring does. */
 export async function openSigningKey(ring: SecretRing, stored: StoredSigningKey): Promise<SigningKey> {
   const { kid, algorithm, publicJwk, activatesAt, expiresAt } = stored;
-  const plaintext = unseal(ring, { secretId: stored.secretId, bytes: stored.sealedPrivateJwk }, kid);
+  const unsealed = unseal(ring, { secretId: stored.secretId, bytes: stored.sealedPrivateJwk }, kid);
   return {
     kid,
     algorithm,
@@ -66,18 +66,18 @@ export async function openSigningKey(ring: SecretRing, stored: StoredSigningKey)
     activatesAt,
     expiresAt,
     publicKey: await importAsymmetric(publicJwk, algorithm),
-    sign: plaintext === undefined ? undefined : createSigner(JSON.parse(plaintext.toString()) as JsonWebKey, algorithm),
+    sign: unsealed === undefined ? undefined : createSigner(JSON.parse(unsealed.plaintext.toString()) as JsonWebKey, algorithm),
   };
 }
 
-/** Seals a key's private part under the active secret; undefined when no secret opens it. */
+/** Seals a key's private part under the active secret; undefined when it is so already, or no secret opens it. */
 export function resealSigningKey(
   ring: SecretRing,
   { kid, secretId, sealedPrivateJwk }: StoredSigningKey,
 ): Pick<StoredSigningKey, 'kid' | 'sealedPrivateJwk' | 'secretId'> | undefined {
-  const plaintext = unseal(ring, { secretId, bytes: sealedPrivateJwk }, kid);
-  if (plaintext === undefined) return undefined;
-  const sealed = seal(ring, plaintext, kid);
+  const unsealed = unseal(ring, { secretId, bytes: sealedPrivateJwk }, kid);
+  if (unsealed === undefined || unsealed.sealedBy === ring.active) return undefined;
+  const sealed = seal(ring, unsealed.plaintext, kid);
   return { kid, sealedPrivateJwk: sealed.bytes, secretId: sealed.secretId };
 }
 

@@ -52,8 +52,6 @@ export interface RevocationStore {
    * caller's, in seconds since the epoch. Then one is wrong, and nobody knows what was issued until now.
    */
   revokeGlobally(callersNow: number, actor: Actor): Promise<RevocationEntry[]>;
-  /** Makes every replica load the signing keys again. */
-  announceKeys(): Promise<RevocationEntry[]>;
   /** Hints to the other replicas to poll now. Never part of a change: a full queue of notifications must not undo it. */
   notify(): Promise<void>;
 }
@@ -152,11 +150,6 @@ export function createRevocationStore(db: Database, { revocationLifetimeSeconds 
               ${audit({ type: `'SESSIONS_REVOKED'`, from: 'moment', userId: 'NULL::uuid', sessionId: 'NULL::uuid', reason: `'EVERY_ACCESS_TOKEN'`, actor: '$2' })}
          SELECT * FROM announced`,
         [revocationLifetimeSeconds, actorParameter(actor), callersNow],
-      ),
-
-    announceKeys: () =>
-      db.query<RevocationEntry>(
-        `INSERT INTO revocation (kind, expires_at) VALUES ('keys', now() + make_interval(secs => 600)) RETURNING ${ENTRY}`,
       ),
 
     async notify() {

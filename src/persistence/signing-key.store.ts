@@ -4,9 +4,15 @@ import type { SigningKeyStore } from '../keys/key-ring.js';
 import { actorParameter, audit, NOBODY, OPERATOR, type AuditEventType } from './audit.store.js';
 import type { Database } from './database.js';
 import { SigningKeyRow } from './entities/signing-key.entity.js';
+import { announce } from './revocation.store.js';
 
-const auditKey = (type: AuditEventType, from: string, actor: string) =>
-  audit({ type: `'${type}'`, from, userId: 'NULL::uuid', sessionId: 'NULL::uuid', reason: `${from}.kid`, actor });
+/** How long replicas have to see that the keys have changed: they poll each second. */
+const ANNOUNCED_FOR_SECONDS = '600';
+
+/** CTEs that write the entry which makes every replica load the keys again, and the audit event. */
+const tell = (type: AuditEventType, from: string, actor: string) =>
+  `${announce('keys', from, 'NULL::uuid', 'NULL', ANNOUNCED_FOR_SECONDS)},
+   ${audit({ type: `'${type}'`, from, userId: 'NULL::uuid', sessionId: 'NULL::uuid', reason: `${from}.kid`, actor })}`;
 
 export function createSigningKeyStore(db: Database): SigningKeyStore {
   return {
@@ -33,7 +39,7 @@ export function createSigningKeyStore(db: Database): SigningKeyStore {
            SELECT $1, $2::text, $3::jsonb, $4, $5, now(), $6
             WHERE NOT EXISTS (SELECT 1 FROM signing_key WHERE algorithm = $2 AND expires_at IS NULL AND kid <> ALL ($7::text[]))
            RETURNING kid
-         ), ${auditKey('SIGNING_KEY_MADE', 'inserted', '$8')}
+         ), ${tell('SIGNING_KEY_MADE', 'inserted', '$8')}
          SELECT 1`,
         [
           key.kid,
@@ -58,7 +64,7 @@ export function createSigningKeyStore(db: Database): SigningKeyStore {
               SELECT 1 FROM signing_key WHERE algorithm = $2 AND expires_at IS NULL AND activates_at > now() - make_interval(secs => $6)
             )
            RETURNING kid, activates_at
-         ), ${auditKey('SIGNING_KEY_MADE', 'inserted', '$10')}, retired AS (
+         ), ${tell('SIGNING_KEY_MADE', 'inserted', '$10')}, retired AS (
            -- What has not signed yet is in nobody's way once it is gone. A key of another algorithm may be what another replica signs with, which
            -- sees to it that it does not grow old.
            UPDATE signing_key k
@@ -92,7 +98,7 @@ export function createSigningKeyStore(db: Database): SigningKeyStore {
       // A day ago: a clock that jumps must not bring it back.
       const rows = await db.query(
         `WITH revoked AS (UPDATE signing_key SET expires_at = now() - interval '1 day' WHERE kid = $1 RETURNING kid),
-              ${auditKey('SIGNING_KEY_REVOKED', 'revoked', '$2')}
+              ${tell('SIGNING_KEY_REVOKED', 'revoked', '$2')}
          SELECT 1 FROM revoked`,
         [kid, actorParameter(OPERATOR)],
       );

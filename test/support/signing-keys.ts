@@ -30,7 +30,7 @@ export function createMemorySigningKeyStore(rows: StoredSigningKey[] = []): Memo
       );
       if (!isPresent) this.rows.push(key);
     },
-    async succeed(key, { minimumAgeSeconds, publishedForSeconds, verifiesForSeconds }) {
+    async succeed(key, { minimumAgeSeconds, publishedForSeconds, verifiesForSeconds, neglectedAfterSeconds }) {
       // The ring's clock says when the key was made; the real table goes by its own.
       const now = key.activatesAt.getTime();
       const isTooSoon = (minimum: number) =>
@@ -41,7 +41,9 @@ export function createMemorySigningKeyStore(rows: StoredSigningKey[] = []): Memo
       const activatesAt = new Date(now + publishedForSeconds * 1000);
       const endOf = (row: StoredSigningKey) =>
         row.activatesAt.getTime() > now ? new Date(now) : new Date(activatesAt.getTime() + verifiesForSeconds * 1000);
-      this.rows = this.rows.map((row) => (row.expiresAt === null ? { ...row, expiresAt: endOf(row) } : row));
+      const isRetired = (row: StoredSigningKey) =>
+        row.expiresAt === null && (row.algorithm === key.algorithm || row.activatesAt.getTime() < now - neglectedAfterSeconds * 1000);
+      this.rows = this.rows.map((row) => (isRetired(row) ? { ...row, expiresAt: endOf(row) } : row));
       this.rows.push({ ...key, activatesAt });
       return true;
     },
@@ -58,8 +60,8 @@ export function createMemorySigningKeyStore(rows: StoredSigningKey[] = []): Memo
 
 /** Both halves of a stored key as Node's own key objects: what tests forge with, apart from jose. */
 export function keyPairOf(ring: SecretRing, stored: StoredSigningKey): { privateKey: KeyObject; publicKey: KeyObject } {
-  const plaintext = unseal(ring, { secretId: stored.secretId, bytes: stored.sealedPrivateJwk }, stored.kid);
-  if (plaintext === undefined) throw new Error('The ring does not open this key.');
-  const privateKey = createPrivateKey({ key: JSON.parse(plaintext.toString()) as JsonWebKey, format: 'jwk' });
+  const unsealed = unseal(ring, { secretId: stored.secretId, bytes: stored.sealedPrivateJwk }, stored.kid);
+  if (unsealed === undefined) throw new Error('The ring does not open this key.');
+  const privateKey = createPrivateKey({ key: JSON.parse(unsealed.plaintext.toString()) as JsonWebKey, format: 'jwk' });
   return { privateKey, publicKey: createPublicKey(privateKey) };
 }

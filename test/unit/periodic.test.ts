@@ -56,6 +56,38 @@ describe('work that is repeated', () => {
     expect(runs).toHaveLength(2);
   });
 
+  describe('and may not wait for its turn after a failure', () => {
+    beforeEach(async () => {
+      await periodic.stop();
+      const recorded = recordingLog();
+      ({ lines } = recorded);
+      const work = () => new Promise<void>((end, fail) => runs.push({ end, fail }));
+      periodic = repeat({ name: 'the work', everyMs: 60_000, retryAfterMs: 1000, work, log: recorded.log });
+    });
+
+    it('is tried again until it succeeds, and tells of the first failure and the end of them', async () => {
+      const run = periodic.runNow();
+      runs[0]!.fail(new Error('not now'));
+      await run;
+      await vi.advanceTimersByTimeAsync(1000);
+      runs[1]!.fail(new Error('nor now'));
+      await vi.advanceTimersByTimeAsync(1000);
+      runs[2]!.end();
+      await vi.advanceTimersByTimeAsync(50_000);
+      expect(runs).toHaveLength(3);
+      expect(lines.map(({ msg }) => msg)).toEqual(['the work failed, and will be tried again', 'the work works again']);
+    });
+
+    it('is not tried again once it is stopped, before or after it has failed', async () => {
+      const run = periodic.runNow();
+      const stopped = periodic.stop();
+      runs[0]!.fail(new Error('not now'));
+      await Promise.all([run, stopped]);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(runs).toHaveLength(1);
+    });
+  });
+
   it('is waited for when it is stopped, and not done again', async () => {
     const run = periodic.runNow();
     void periodic.runNow();

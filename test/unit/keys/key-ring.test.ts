@@ -94,12 +94,26 @@ describe('the first load', () => {
     expect(ring.signingKey().kid).toBe(store.rows[0]!.kid);
   });
 
-  it('makes a key for another algorithm, and still verifies with the one before', async () => {
+  it('makes no key of another algorithm that would sign before anyone has seen it', async () => {
     const [before] = (store.rows = [stored('EdDSA', 0)]);
     const ring = ringOn(store, secrets, 'ES256');
     await ring.load();
+    expect(ring.jwks().keys).toHaveLength(1);
+    await ring.maintain();
+    expect(
+      ring
+        .jwks()
+        .keys.map(({ alg }) => alg)
+        .sort(),
+    ).toEqual(['ES256', 'EdDSA']);
+    clock.advanceSeconds(599);
+    expect(ring.signingKey().kid).toBe(before!.kid);
+    clock.advanceSeconds(1);
     expect(ring.signingKey().algorithm).toBe('ES256');
     expect(await ring.verificationKey(before!.kid)).toMatchObject({ algorithm: 'EdDSA' });
+    // Replicas that sign with the other one still see to that themselves.
+    await ring.maintain();
+    expect(ring.list().map(({ expiresAt }) => expiresAt)).toEqual([null, null]);
   });
 
   it('logs the kid of a key that it made, and nothing private', async () => {
@@ -165,6 +179,18 @@ describe('a server secret that changes', () => {
     const ring = ringOn(store, createSecretRing([NEW_SECRET, OLD_SECRET]));
     await ring.load();
     expect(store.rows).toHaveLength(1);
+    expect(ring.signingKey().kid).toBe(generated.EdDSA[0]!.kid);
+  });
+
+  it('is told from one that shares its id, when keys are sealed anew', async () => {
+    const idOf = (secret: string) => createSecretRing([secret]).active.id;
+    let number = 0;
+    while (idOf(`${NEW_SECRET} ${number}`) !== idOf(OLD_SECRET)) number += 1;
+    const next = `${NEW_SECRET} ${number}`;
+    store.rows = [stored('EdDSA', 0)];
+    await ringOn(store, createSecretRing([next, OLD_SECRET])).maintain();
+    const ring = ringOn(store, createSecretRing([next]));
+    await ring.load();
     expect(ring.signingKey().kid).toBe(generated.EdDSA[0]!.kid);
   });
 

@@ -91,7 +91,6 @@ function createFakeStore(): FakeStore {
     }),
     notify: vi.fn<RevocationStore['notify']>(async () => undefined),
     revokeGlobally: async () => [],
-    announceKeys: async () => [],
   };
   return fake;
 }
