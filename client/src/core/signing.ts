@@ -26,7 +26,10 @@ export interface SignInError {
 }
 
 export interface LogoutResult {
-  /** Nothing that could sign in is left on this device. False: the storage failed, and the kit goes on trying while the program runs. */
+  /**
+   * Nothing is left on this device that the kit would sign in with; until the server has confirmed, the refresh token is kept for telling it. False: the
+   * storage failed, and the kit goes on trying while the program runs.
+   */
   readonly forgotten: boolean;
   /**
    * The server has confirmed that this session is over; with `everywhere`, the others are too, unless this one had ended before. False: it was not
@@ -81,6 +84,8 @@ export function createSigning({ current, store, send, device, closed }: SigningO
   }
 
   async function signIn(document: string, input: object): Promise<SignInResult> {
+    // A logout everywhere that the server heard of later would end the session that begins here.
+    await report();
     const elapsedMs = startStopwatch();
     const reply = await send(document, { input: { ...input, device } });
     if (reply.fault) return failure(reply);
@@ -90,18 +95,26 @@ export function createSigning({ current, store, send, device, closed }: SigningO
     try {
       // A record that cannot be read any more must not keep its owner from signing in anew.
       const { revocations } = await store.change(
-        (before) => ({ ...withoutSession(before, 'THIS_SESSION'), session: stored }),
+        (before) => ({
+          session: stored,
+          revocations: withoutSession(before, 'THIS_SESSION').revocations.map((revocation) => ({
+            ...revocation,
+            sessions: 'THIS_SESSION',
+          })),
+        }),
         EMPTY_RECORD,
       );
       const session = current.hold(tokens);
-      if (revocations.length > 0) void report(revocations);
+      void report(revocations);
       return { ok: true, session };
     } catch (error) {
       if (!(error instanceof OfflineError)) throw error;
       // A session that cannot be kept is not left open at the server.
       await send(LogoutDocument, { input: { refreshToken: stored.refreshToken } });
-      const { reason } = error;
-      return { ok: false, error: { ...parseFault({ message: 'The session could not be stored.' }), code: 'OFFLINE', reason } };
+      return {
+        ok: false,
+        error: { ...parseFault({ message: 'The session could not be stored.' }), code: 'OFFLINE', reason: error.reason },
+      };
     }
   }
 

@@ -118,7 +118,7 @@ describe.each(['before', 'after'] as const)('a storage that fails once %s it too
 describe('a program that ends in the middle of a login', () => {
   it.each([
     ['before the answer arrives', ({ server }: Program) => server.fates('lose-reply')],
-    ['before the session is stored', death(2, 'before')],
+    ['before the session is stored', death(3, 'before')],
   ])('%s, is signed out when it is started again', async (_step, kill) => {
     const program = startProgram();
     await program.auth.ready;
@@ -133,7 +133,7 @@ describe('a program that ends in the middle of a login', () => {
   it('after the session is stored, is signed in when it is started again', async () => {
     const program = startProgram();
     await program.auth.ready;
-    death(2, 'after')(program);
+    death(3, 'after')(program);
     void program.auth.login({ identifier: 'ada', password: PASSWORD });
     await seconds(0);
     const again = startProgram({ server: program.server, disk: program.storage.disk });
@@ -142,7 +142,7 @@ describe('a program that ends in the middle of a login', () => {
 
   it('over another session, revokes that one when it is started again', async () => {
     const first = await startSignedIn();
-    death(2, 'after')(first);
+    death(3, 'after')(first);
     void first.auth.login({ identifier: 'ada', password: PASSWORD });
     await seconds(0);
     const again = startProgram({ server: first.server, disk: first.storage.disk });

@@ -237,6 +237,46 @@ describe('logout', () => {
     expect(storage.disk.record).toBeUndefined();
   });
 
+  describe('everywhere that the server has not heard of', () => {
+    const signInAgain = async ({ auth }: Pick<Awaited<ReturnType<typeof startSignedIn>>, 'auth'>) => {
+      const result = await auth.login({ identifier: 'ada', password: PASSWORD });
+      expect(result.ok).toBe(true);
+    };
+
+    it('is told before the next sign-in, which it does not end', async () => {
+      const program = await startSignedIn();
+      program.server.fates('lose-request');
+      expect(await program.auth.logout({ everywhere: true })).toEqual({ forgotten: true, revoked: false });
+      await signInAgain(program);
+      await seconds(300);
+      expect(program.server.liveSessions).toEqual([program.auth.state.status === 'signed-in' && program.auth.state.session.id]);
+      expect(stored(program.storage.disk).revocations).toEqual([]);
+    });
+
+    it('is told before the first sign-in of a program that is started again', async () => {
+      const before = await startSignedIn();
+      before.server.fates('lose-request');
+      await before.auth.logout({ everywhere: true });
+      before.auth.close();
+      const after = startProgram({ server: before.server, disk: before.storage.disk });
+      await signInAgain(after);
+      await seconds(300);
+      expect(after.server.liveSessions).toHaveLength(1);
+      expect(after.auth.state.status).toBe('signed-in');
+    });
+
+    it('ends but its own session when it cannot be told until the next one has begun', async () => {
+      const program = await startSignedIn();
+      program.server.fates('lose-request', 'lose-request');
+      await program.auth.logout({ everywhere: true });
+      await signInAgain(program);
+      await seconds(300);
+      expect(program.server.callsOf('Logout').map(({ input }) => input['sessions'])).toEqual(['THIS_SESSION']);
+      expect(program.server.liveSessions).toHaveLength(1);
+      expect(program.auth.state.status).toBe('signed-in');
+    });
+  });
+
   it.each<[string, Fate]>([
     ['is under way', 'hang'],
     ['waits to be repeated', 'lose-request'],

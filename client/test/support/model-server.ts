@@ -136,9 +136,9 @@ export class ModelServer {
 
   #logout({ refreshToken, sessions = 'THIS_SESSION' }: Readonly<Record<string, unknown>>, authorization: string | undefined): Response {
     const named = typeof refreshToken === 'string' ? refreshToken.split('/')[1] : this.#accessTokens.get(bearerOf(authorization));
-    for (const [id, session] of this.sessions) {
-      if (id === named || (named !== undefined && sessions === 'ALL_SESSIONS')) session.isLive = false;
-    }
+    // One that has ended ends no other.
+    const endsAll = sessions === 'ALL_SESSIONS' && this.sessions.get(named ?? '')?.isLive === true;
+    for (const [id, session] of this.sessions) if (id === named || endsAll) session.isLive = false;
     return Response.json({ data: { logout: { success: true } } });
   }
 
