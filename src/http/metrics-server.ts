@@ -21,11 +21,12 @@ export async function listenForMetrics(
       () => response.writeHead(500).end(),
     );
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => {
-      reject(explainListenFault(error, { host, port, variable: 'LATCHKEY_METRICS_PORT' }) as Error);
-    });
+  const listening = new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
     server.listen(port, host, resolve);
+  });
+  await listening.catch((error: unknown) => {
+    throw explainListenFault(error, { host, port, variable: 'LATCHKEY_METRICS_PORT' });
   });
   return server;
 }
