@@ -9,6 +9,7 @@ import { plans } from './lib/plan.mjs';
 import { startPostgres } from './lib/postgres.mjs';
 import { describeCores, endAll } from './lib/processes.mjs';
 import { report } from './lib/report.mjs';
+import { measureCapacity } from './rows/capacity.mjs';
 import { measureLogins } from './rows/logins.mjs';
 import { measureRefreshes } from './rows/refreshes.mjs';
 import { measureRevocations } from './rows/revocations.mjs';
@@ -61,6 +62,7 @@ async function measure(plan, wanted) {
 
   const rows = [];
   let contestants = [];
+  let capacity;
   const load = await startLoad();
   /** `viewer { id }` by sessions that a server has just let in. */
   const viewerCallsIn = (database) => async (origin) => {
@@ -124,6 +126,11 @@ async function measure(plan, wanted) {
     }));
     rows.push(...(await measureRevocations({ plan, load, tables, say })));
   }
+  if (isWanted('growth')) {
+    topic = 'capacity';
+    const databases = { sessions: `sessions_${SESSIONS.at(-1)}`, revocations: `revocations_${REVOCATIONS.at(-1)}` };
+    capacity = await measureCapacity({ plan, postgres, databases, say });
+  }
   if (isWanted('memory')) {
     topic = 'token cache';
     rows.push(...(await measureTokenCache(shared)));
@@ -137,6 +144,7 @@ async function measure(plan, wanted) {
     plan,
     rows,
     contestants,
+    capacity,
     postgresVersion: postgres.version,
     seconds: (performance.now() - begun) / 1000,
     isKept: plan.name === 'full' && wanted.length === 0,
