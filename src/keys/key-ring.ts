@@ -117,8 +117,12 @@ export function createKeyRing({ store, secrets, algorithm, lifetimeSeconds, cloc
       .filter((key): key is UsableKey => key.sign !== undefined && isCurrent(key))
       .sort((a, b) => b.activatesAt.getTime() - a.activatesAt.getTime() || (a.kid < b.kid ? -1 : 1));
     const active = usable.filter((key) => key.activatesAt.getTime() <= clock.now());
-    // One of another algorithm while ours waits to sign. The last one for a replica whose clock runs behind: better a key that is too young than none.
-    return active.find((key) => key.algorithm === algorithm) ?? active[0] ?? usable.at(-1);
+    // What it signs now will be verified to its end: one that is retired signs until its successor does, and no longer.
+    const lasting = active.filter(
+      ({ expiresAt }) => expiresAt === null || expiresAt.getTime() > clock.now() + VERIFIES_AFTER_SIGNING_SECONDS * 1000,
+    );
+    // One of another algorithm while ours waits to sign. The last ones for a replica whose clock is wrong: better such a key than none.
+    return lasting.find((key) => key.algorithm === algorithm) ?? lasting[0] ?? active[0] ?? usable.at(-1);
   };
 
   const readStore = async () => {

@@ -94,6 +94,16 @@ describe('the first load', () => {
     expect(ring.signingKey().kid).toBe(store.rows[0]!.kid);
   });
 
+  it('does not go back to a retired key of its algorithm, which verifies for a while still', async () => {
+    store.rows = [stored('ES256', 0, { activates: -2, expires: 3600 }), stored('EdDSA', 0)];
+    const ring = ringOn(store, secrets, 'ES256');
+    await ring.load();
+    expect(ring.signingKey().algorithm).toBe('EdDSA');
+    await ring.maintain();
+    clock.advanceSeconds(600);
+    expect(ring.signingKey()).toMatchObject({ algorithm: 'ES256', expiresAt: null });
+  });
+
   it('makes no key of another algorithm that would sign before anyone has seen it', async () => {
     const [before] = (store.rows = [stored('EdDSA', 0)]);
     const ring = ringOn(store, secrets, 'ES256');
