@@ -250,7 +250,7 @@ describe('logout', () => {
       await signInAgain(program);
       await seconds(300);
       expect(program.server.liveSessions).toEqual([program.auth.state.status === 'signed-in' && program.auth.state.session.id]);
-      expect(stored(program.storage.disk).revocations).toEqual([]);
+      expect(stored(program.storage.disk)).toMatchObject({ revocations: [] });
     });
 
     it('is told before the first sign-in of a program that is started again', async () => {
