@@ -59,11 +59,13 @@ export async function examine(config: Config, database: Database): Promise<Findi
 
   const secrets = createSecretRing(config.secrets);
   const keys = await Promise.all((await createSigningKeyStore(database).list()).map((stored) => openSigningKey(secrets, stored)));
-  const usable = keys.filter((key) => key.sign !== undefined && key.algorithm === config.signingAlgorithm);
+  const opened = keys.filter((key) => key.sign !== undefined);
+  const usable = opened.filter((key) => key.algorithm === config.signingAlgorithm);
   findings.push(
     finding(
       'signing keys',
-      usable.length > 0,
+      // One of another algorithm signs until the servers have made the next.
+      opened.length > 0,
       `${String(keys.length)} verify, ${String(usable.length)} can sign with ${config.signingAlgorithm}`,
       keys.length === 0
         ? 'The server makes one when it starts.'
@@ -72,9 +74,15 @@ export async function examine(config: Config, database: Database): Promise<Findi
   );
 
   const known = new Set(config.passwordPeppers.map((pepper) => createPepper(pepper).id));
-  const lacking = (await createUserStore(database, { revocationLifetimeSeconds: 0 }).pepperUse()).filter(
-    ({ pepperId }) => pepperId !== null && !known.has(pepperId),
-  );
+  const used = await createUserStore(database, { revocationLifetimeSeconds: 0 })
+    .pepperUse()
+    .catch(() => undefined);
+  if (used === undefined) {
+    const advice = 'They are many, or the database is busy. Give it more time: LATCHKEY_DATABASE_TIMEOUT_MS=600000 latchkey doctor';
+    findings.push(finding('password peppers', false, 'the password hashes could not be counted in time', advice));
+    return findings;
+  }
+  const lacking = used.filter(({ pepperId }) => pepperId !== null && !known.has(pepperId));
   const stranded = lacking.reduce((sum, { count }) => sum + count, 0);
   findings.push(
     finding(

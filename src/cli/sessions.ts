@@ -13,6 +13,7 @@ import { printResult, printRows, type Terminal } from './io.js';
 import { userIdOf } from './users.js';
 
 const ENDINGS_IN_A_QUERY = 1000;
+const NO_ENDINGS = ' Is each line as the server wrote it, and not inside a JSON string of a collector?';
 
 /** `sessions`: see and end them. */
 export function addSessionCommands(program: Command, { command, output, terminal, withCore }: Cli): void {
@@ -71,7 +72,7 @@ export function addSessionCommands(program: Command, { command, output, terminal
         }));
         printRows(rows, {
           ...output(options),
-          empty: `No session lives that the log says has ended. Endings in the log: ${String(endings.length)}.`,
+          empty: `No session lives that the log says has ended. Endings in the log: ${String(endings.length)}.${endings.length === 0 ? NO_ENDINGS : ''}`,
         });
       }),
     );

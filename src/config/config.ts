@@ -146,7 +146,7 @@ export const environmentSchema = z.object({
   LATCHKEY_DATABASE_POOL_MAX: key(count(2, 500, 10), { description: 'database connections per replica' }),
   LATCHKEY_DATABASE_TIMEOUT_MS: key(count(100, 600_000, 5000), {
     unit: 'ms',
-    description: 'the longest wait for a connection, a lock or a statement',
+    description: 'the longest wait for a connection or a statement, and for a lock, which is never waited for longer than 5 s',
   }),
   LATCHKEY_SHUTDOWN_TIMEOUT_SECONDS: key(seconds(0, 600, 10), {
     unit: 's',

@@ -61,6 +61,9 @@ export interface DatabaseListener {
   stop(): void;
 }
 
+/** However long statements may take: everybody else queues behind a migration that waits for a table. */
+const LONGEST_LOCK_WAIT_MS = 5000;
+
 type DatabaseConfig = Pick<Config, 'databaseUrl' | 'dataDir' | 'databasePoolMax' | 'databaseTimeoutMs'>;
 
 /** Opens the PostgreSQL of `databaseUrl`, or else the PGlite in `dataDir`. It connects when it is first used. */
@@ -115,7 +118,7 @@ export async function openDatabase(config: DatabaseConfig, log: Logger): Promise
       statement_timeout: config.databaseTimeoutMs,
       // PostgreSQL itself ends a statement in time. Without an answer after that, nobody is there.
       query_timeout: config.databaseTimeoutMs + ANSWER_MARGIN_MS,
-      lock_timeout: config.databaseTimeoutMs,
+      lock_timeout: Math.min(config.databaseTimeoutMs, LONGEST_LOCK_WAIT_MS),
       idle_in_transaction_session_timeout: config.databaseTimeoutMs,
     },
   });

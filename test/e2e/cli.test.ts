@@ -355,6 +355,8 @@ describeBesideServer('latchkey sessions', () => {
       const revived = { id: first!.id, user: userId, device: null, reason: 'LOGOUT' };
       expect(await json<Revived[]>('sessions revived', { stdin: serverLog() })).toMatchObject([{ ...revived, state: 'lives' }]);
       expect(await json<Revived[]>('sessions revived --revoke', { stdin: serverLog() })).toMatchObject([{ ...revived, state: 'revoked' }]);
+      const wrapped = await latchkey('sessions revived', { stdin: `${JSON.stringify({ log: serverLog() })}\n` });
+      expect(wrapped.stdout).toMatch(/Endings in the log: 0\. Is each line as the server wrote it/);
       const { stdout } = await latchkey('sessions revived', { stdin: serverLog() });
       expect(stdout).toBe('No session lives that the log says has ended. Endings in the log: 1.\n');
       const left = await json<{ id: string }[]>(`sessions list ${email}`);
@@ -534,6 +536,39 @@ describe('latchkey doctor', () => {
     expect(found).toMatchObject([
       { check: 'signing keys', advice: expect.stringContaining('put the old secret back behind the new one') as string },
     ]);
+  });
+
+  it('finds nothing wrong with keys of another algorithm: they sign until the servers have made the next', async () => {
+    await latchkey('keys rotate --immediately');
+    const findings = await json<Finding[]>('doctor', { environment: { ...variables, LATCHKEY_SIGNING_ALGORITHM: 'RS256' } });
+    expect(findings.find(({ check }) => check === 'signing keys')).toMatchObject({
+      ok: true,
+      finding: expect.stringContaining('0 can sign with RS256') as string,
+    });
+  });
+
+  it('tells what it has found although the passwords cannot be counted in time', async () => {
+    const database: Partial<Database> = {
+      query: async <Row>(sql: string) => {
+        if (sql.includes('credential')) throw new Error('canceling statement due to statement timeout');
+        return [{ version: 'PostgreSQL 18 on a machine', now: Date.now() / 1000 }] as Row[];
+      },
+      read: async <T>() => [] as T,
+      pendingMigrations: async () => [],
+    };
+    const findings = await examine(testConfig(), database as Database);
+    expect(findings.map(({ check }) => check)).toEqual([
+      'configuration',
+      'database',
+      'clock',
+      'migrations',
+      'signing keys',
+      'password peppers',
+    ]);
+    expect(findings.at(-1)).toMatchObject({
+      ok: false,
+      advice: expect.stringContaining('LATCHKEY_DATABASE_TIMEOUT_MS=600000 latchkey doctor') as string,
+    });
   });
 
   it('finds a pepper that was dropped, and says to put it back', async () => {

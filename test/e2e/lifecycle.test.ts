@@ -40,8 +40,8 @@ function start(variables: Record<string, string>): ServerProcess {
 }
 
 /** In development, on an embedded database: where it listens and whom it has made. */
-async function startInDevelopment(dataDir: string) {
-  const child = start({ LATCHKEY_DATA_DIR: dataDir });
+async function startInDevelopment(dataDir: string, variables: Record<string, string> = {}) {
+  const child = start({ LATCHKEY_DATA_DIR: dataDir, ...variables });
   const url = (await child.wrote(/POST (http:\/\/\S+)\/graphql/))[1]!;
   await child.wrote(/Secrets .*\n/);
   const email = /Sign in as +(\S+)/.exec(child.output)?.[1];
@@ -101,22 +101,27 @@ describe('a server in development', () => {
     await first.call.answer('login', { input: first.user });
   });
 
-  it('R20: killed during refreshes, it loses no session and no refresh token', async () => {
-    const before = await startInDevelopment(dataDir);
+  it('R20: killed during refreshes, each of which rotates, it loses no session and no refresh token', async () => {
+    const before = await startInDevelopment(dataDir, { LATCHKEY_REFRESH_GRACE_SECONDS: '0' });
     const sessions = await Promise.all([1, 2, 3, 4].map(() => before.call.answer<Tokens>('login', { input: before.user })));
     const last = new Map(sessions.map(({ session, refreshToken }) => [session.id, refreshToken]));
-    const refreshAll = ({ call }: typeof before) =>
-      Promise.allSettled(
-        [...last].map(async ([id, refreshToken]) => {
-          const tokens = await call.answer<Tokens>('refresh', { input: { refreshToken } });
-          expect(tokens.session.id).toBe(id);
-          last.set(id, tokens.refreshToken);
-        }),
-      );
-    const inFlight = refreshAll(before);
+    let answered = 0;
+    const refresh = async ({ call }: typeof before, id: string) => {
+      const tokens = await call.answer<Tokens>('refresh', { input: { refreshToken: last.get(id)! } });
+      expect(tokens.session.id).toBe(id);
+      last.set(id, tokens.refreshToken);
+      answered += 1;
+    };
+    const refreshAll = (server: typeof before) => Promise.allSettled([...last.keys()].map((id) => refresh(server, id)));
+    // Each as fast as it can, until the server is gone.
+    const untilItFails = async (id: string) => {
+      for (;;) await refresh(before, id);
+    };
+    const inFlight = Promise.allSettled([...last.keys()].map(untilItFails));
+    await expect.poll(() => answered, { timeout: 20_000, interval: 1 }).toBeGreaterThan(40);
     before.child.kill('SIGKILL');
     expect(await before.child.ended).toBeNull();
-    await inFlight;
+    expect((await inFlight).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected']);
 
     const after = await startInDevelopment(dataDir);
     expect(after.user).toEqual(before.user);
