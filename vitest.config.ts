@@ -30,6 +30,7 @@ export default defineConfig({
       project('postgres', { testTimeout: 60_000, hookTimeout: 60_000 }),
       // One file at a time: each has several servers and a database to itself, and measures how fast they heal.
       project('faults', { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }),
+      project('storms', { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }),
       project('browser', { testTimeout: 120_000, hookTimeout: 120_000 }),
     ],
     // The counts of every run, for whoever adds them up.

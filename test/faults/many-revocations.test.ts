@@ -60,7 +60,8 @@ describeOnPostgres('very many revocations', () => {
     const begun = performance.now();
     const outcome = await call(url, operation('logout'), { input: { refreshToken: tokens.refreshToken, sessions: 'ALL_SESSIONS' } });
     const tookMs = performance.now() - begun;
-    const rows = await cluster.query('SELECT kind FROM revocation');
+    // Beside what told the replicas of the first signing key.
+    const rows = await cluster.query(`SELECT kind FROM revocation WHERE kind <> 'keys'`);
     const live = await cluster.query(
       'SELECT 1 FROM session s JOIN user_account u ON u.id = s.user_id WHERE s.revoked_at IS NULL AND s.user_version >= u.session_version',
     );

@@ -134,6 +134,10 @@ describeOnPostgres('a replica that loses its database to a network that tells no
       expect(staying.lost).toBeUndefined();
       expect(turnedAwayTooSoon).toEqual([]);
       expect(fromMemoryTooLate).toEqual([]);
+      // Once the feed is stale there is a word for it, and it is not silence.
+      const told = inTheCut.filter(({ outcome }) => outcome.kind === 'retry' && outcome.why === 'SERVICE_UNAVAILABLE');
+      if (cutMs > STALE_AFTER_MS + SLACK_MS) expect(told.length).toBeGreaterThan(0);
+      expect(count('retry', inTheCut) - told.length).toBeLessThanOrEqual(0.1 * inTheCut.length);
       expect(acceptedAfterBound).toEqual([]);
       expect(probesOfRevoked.at(-1)!.outcome).toEqual({ kind: 'refused', code: 'SESSION_REVOKED' });
       expect(healedAfterMs).toBeLessThan(HEALS_WITHIN_MS);

@@ -46,7 +46,7 @@ describeOnPostgres('two processes with nothing but a database between them', () 
   };
 
   /** Asks until the token is refused: how long that took from now, and how many calls that were begun after the bound were answered. */
-  const untilRefused = async ({ tokens }: HonestClient) => {
+  const untilRefused = async ({ tokens }: HonestClient, code = 'SESSION_REVOKED') => {
     const revokedAt = performance.now();
     let acceptedAfterBound = 0;
     let calls = 0;
@@ -55,7 +55,7 @@ describeOnPostgres('two processes with nothing but a database between them', () 
       const outcome = await ask(tokens.accessToken);
       calls += 1;
       if (outcome.kind !== 'answered') {
-        expect(outcome).toEqual({ kind: 'refused', code: 'SESSION_REVOKED' });
+        expect(outcome).toEqual({ kind: 'refused', code });
         return { afterMs: performance.now() - revokedAt, acceptedAfterBound, calls };
       }
       if (begunAfterMs > BOUND_MS) acceptedAfterBound += 1;
@@ -64,14 +64,15 @@ describeOnPostgres('two processes with nothing but a database between them', () 
     }
   };
 
-  const logOutAndMeasure = async (clients: readonly HonestClient[]) => {
+  const endAndMeasure = async (clients: readonly HonestClient[], end: (client: HonestClient) => Promise<void>, code: string) => {
     const results = [];
     for (const client of clients) {
-      await logOut(client);
-      results.push(await untilRefused(client));
+      await end(client);
+      results.push(await untilRefused(client, code));
     }
     return results;
   };
+  const logOutAndMeasure = (clients: readonly HonestClient[]) => endAndMeasure(clients, logOut, 'SESSION_REVOKED');
 
   const report = (id: string, what: string, results: Awaited<ReturnType<typeof logOutAndMeasure>>) => {
     const { median, worst } = medianAndWorst(results.map(({ afterMs }) => afterMs));
@@ -89,6 +90,20 @@ describeOnPostgres('two processes with nothing but a database between them', () 
 
   it('S1: a logout on one is known to the other within the bound, two hundred times', async () => {
     report('S1', 'logouts', await logOutAndMeasure(await signIn(200)));
+  });
+
+  it.each<[string, (userId: string) => Record<string, unknown>]>([
+    ['set-user-roles', (userId) => ({ userId, roles: ['user', 'admin'] })],
+    ['set-user-disabled', (userId) => ({ userId, disabled: true })],
+  ])('S6, S7: what an administrator changes on one is known to the other within the bound: %s', async (name, inputOf) => {
+    const [admin, ...clients] = await signIn(21);
+    await cluster.query(`INSERT INTO user_role (user_id, role) VALUES ($1, 'admin')`, [admin!.tokens.user.id]);
+    await admin!.refresh();
+    const change = async ({ tokens }: HonestClient) => {
+      const authorization = bearer(admin!.tokens.accessToken);
+      expect((await call(here.url, operation(name), { input: inputOf(tokens.user.id) }, authorization)).kind).toBe('answered');
+    };
+    report(name, 'changes', await endAndMeasure(clients, change, 'TOKEN_STALE'));
   });
 
   it('R10: a revocation that commits after a later one was polled is seen', async () => {

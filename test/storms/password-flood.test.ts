@@ -135,7 +135,8 @@ describeOnPostgres('a flood of passwords', () => {
         expect(storm.mostWaiting).toBeLessThanOrEqual(QUEUE);
         expect(tally(storm.warmUp.map(({ code }) => code))).toEqual({ ok: 1000 });
         expect(tally(storm.asked.map(({ code }) => code))).toEqual({ ok: storm.asked.length });
-        expect(storm.answeredMeanwhile).toBeGreaterThanOrEqual(ASKERS);
+        // Nobody waits for a hash to end: many are answered in the time of each.
+        expect(storm.answeredMeanwhile).toBeGreaterThan(10 * (codes['INVALID_CREDENTIALS'] ?? 0));
         expect(moreMiB).toBeLessThanOrEqual(CONCURRENCY * (ARGON2_MIB - CHEAP_MIB) + OTHER_MIB);
         // And it is over when it is over.
         expect([storm.afterwards.code, storm.waiting]).toEqual(['ok', 0]);
