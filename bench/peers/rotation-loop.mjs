@@ -1,10 +1,11 @@
 // The bare rotation: Latchkey's own statement, prepared and sent through pg, with what it needs of cryptography left out.
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import process from 'node:process';
 
 import pg from 'pg';
 
 import { createSessionStore } from '../../dist/persistence/session.store.js';
+import { rotate } from '../lib/rotation.mjs';
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: Number(process.env.POOL_MAX) });
 const store = createSessionStore(
@@ -24,23 +25,7 @@ process.on('message', async ({ sessions = [], callers, warmupSeconds, seconds })
   let rotated = 0;
   const rotateUntilTheEnd = async () => {
     while (performance.now() < end) {
-      const session = queue.shift();
-      const successorHash = randomBytes(32);
-      const row = await store.rotate({
-        sessionId: session.id,
-        generation: session.generation,
-        presentedHash: session.hash,
-        successorHash,
-        salt: randomBytes(32),
-        secretId: 1,
-        attemptHash: null,
-        graceSeconds: 0,
-        idleLifetimeSeconds: 2_592_000,
-        ipAddress: '127.0.0.1',
-        userAgent: null,
-      });
-      if (row?.rotated !== true) throw new Error('The session did not rotate.');
-      queue.push({ id: session.id, generation: session.generation + 1, hash: successorHash });
+      queue.push(await rotate(store, queue.shift()));
       const now = performance.now();
       if (now >= begin && now <= end) rotated += 1;
     }

@@ -5,6 +5,7 @@ import process from 'node:process';
 import pg from 'pg';
 
 import { createSessionStore } from '../../dist/persistence/session.store.js';
+import { rotate } from '../lib/rotation.mjs';
 
 const SIGHTINGS_AT_ONCE = 1000;
 const NOBODY = { userId: null, ipAddress: '127.0.0.1', userAgent: null };
@@ -26,21 +27,7 @@ let taken = 0;
 /** What is done once, and how many it counts for. */
 const kinds = {
   async rotation() {
-    const { id, generation, hash } = sessions[taken++ % sessions.length];
-    const row = await store.rotate({
-      sessionId: id,
-      generation,
-      presentedHash: hash,
-      successorHash: randomBytes(32),
-      salt: randomBytes(32),
-      secretId: 1,
-      attemptHash: null,
-      graceSeconds: 0,
-      idleLifetimeSeconds: 2_592_000,
-      ipAddress: '127.0.0.1',
-      userAgent: null,
-    });
-    if (row?.rotated !== true) throw new Error('The session did not rotate.');
+    await rotate(store, sessions[taken++ % sessions.length]);
     return 1;
   },
   async begin() {
