@@ -8,6 +8,8 @@ import { AuthError } from './errors.js';
 
 const DEVELOPMENT_EMAIL = 'dev@latchkey.localhost';
 const ROLES = ['user', 'admin'];
+/** Hosts of a database, and folders of its socket. */
+const ON_THIS_MACHINE = /^(localhost|127\.0\.0\.1|\[?::1\]?|\/.*)?$/;
 const THIS_MACHINE = { signedIn: null, ipAddress: null, userAgent: null };
 
 export interface DevelopmentUser {
@@ -22,8 +24,6 @@ export async function withDevelopmentSecrets(config: Config): Promise<Config> {
   const secret = await keep(config.dataDir, 'secrets', () => DEVELOPMENT_SECRET_PREFIX + randomBytes(32).toString('base64url'));
   return { ...config, secrets: [secret] };
 }
-
-const ON_THIS_MACHINE = /^(localhost|127\.0\.0\.1|\[?::1\]?|\/.*)?$/;
 
 /**
  * Makes the development user on first start, with the role admin; its password is kept in the data folder.

@@ -57,18 +57,10 @@ export function createCli(environment: Environment, terminal: Terminal): Cli {
         const core = await createCore({ config, clock: systemClock, log, database, reservedDatabase: database });
         // The servers' own affair: their key must never be one that was sealed here, with whatever secrets there are.
         await core.keyMaintenance.stop();
-        try {
-          await core.keys.read();
-          await work(core);
-        } finally {
-          // Announcing that the keys have changed loads them here, too.
-          await core.keyMaintenance.stop();
-        }
-        try {
-          await core.stores.revocations.notify();
-        } catch (error) {
-          log.warn({ err: error }, 'other replicas could not be notified: they will see it at their next poll');
-        }
+        await core.keys.read();
+        await work(core);
+        // Before the database is closed.
+        await core.revocations.notify();
       }),
   };
 }

@@ -4,8 +4,8 @@ import argon2 from 'argon2';
 
 import type { Config } from '../config/config.js';
 import { AuthError } from '../errors.js';
-import { createPepper, pepperIdOf, withPepperId } from './pepper.js';
 import { createWorkQueue } from '../work-queue.js';
+import { createPepper, pepperIdOf, withPepperId } from './pepper.js';
 
 /** argon2id (RFC 9106) with PHC strings, a bounded number at a time. */
 export interface PasswordHasher {

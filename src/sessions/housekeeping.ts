@@ -9,7 +9,7 @@ export type Removed = Record<'sessions' | 'revocations' | 'throttles' | 'signing
 export interface Housekeeping {
   /** One round: a bounded number of batches. What is left waits for the next one. */
   run(): Promise<Removed>;
-  /** From the beginning to the end, however many batches that takes. */
+  /** On to the end of every table, however many batches that takes, or until another replica has the turn. */
   runToTheEnd(): Promise<Removed>;
 }
 

@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
 import type { Clock } from '../clock.js';
-import { createWorkQueue } from '../work-queue.js';
 import { AuthError } from '../errors.js';
 import type { Logger } from '../log.js';
 import {
@@ -14,6 +13,7 @@ import {
   type SessionState,
 } from '../persistence/revocation.store.js';
 import type { AccessTokenClaims } from '../tokens/access-token.js';
+import { createWorkQueue } from '../work-queue.js';
 import { ALL_VERSIONS, createRevocationIndex, type RevocationIndex } from './revocation-index.js';
 
 const POLL_INTERVAL_MS = 1000;
@@ -37,6 +37,8 @@ export interface RevocationFeed {
   stop(): Promise<void>;
   /** Polls as soon as it can: someone hinted that there is something. */
   hint(): void;
+  /** Hints to the other replicas to poll, or waits for a hint that is under way. Never rejects. */
+  notify(): Promise<void>;
   /** Applies what this replica itself has just revoked, at once, and hints to the others. */
   announce(entries: readonly RevocationEntry[]): void;
   /**
@@ -82,7 +84,7 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
   let purgeTimer: NodeJS.Timeout | undefined;
   let polling: Promise<void> | undefined;
   let pollAgain = false;
-  let notifying = false;
+  let notifying: Promise<void> | undefined;
   const fallbackReads = createWorkQueue({ concurrency: FALLBACK_READS, queueLimit: FALLBACK_QUEUE });
   const fallback = new LRUCache<string, Promise<SessionState | undefined>>({
     max: FALLBACK_SESSIONS,
@@ -172,17 +174,13 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
     );
   };
 
-  const notifyOthers = async (): Promise<void> => {
-    if (notifying) return;
-    notifying = true;
-    try {
-      await store.notify();
-    } catch (error) {
-      log.warn({ err: error }, 'other replicas could not be notified: they will see it at their next poll');
-    } finally {
-      notifying = false;
-    }
-  };
+  const notify = (): Promise<void> =>
+    (notifying ??= store
+      .notify()
+      .catch((error: unknown) => {
+        log.warn({ err: error }, 'other replicas could not be notified: they will see it at their next poll');
+      })
+      .finally(() => (notifying = undefined)));
 
   const stateFromRow = async ({ sessionId, userVersion, issuedAt }: AccessTokenClaims): Promise<TokenState> => {
     let reading = fallback.get(sessionId);
@@ -220,10 +218,11 @@ export function createRevocationFeed({ store, clock, log, onKeysChanged }: Revoc
       await polling?.catch(() => undefined);
     },
     hint: pollAndLog,
+    notify,
     announce(entries) {
       if (entries.length === 0) return;
       entries.forEach(apply);
-      void notifyOthers();
+      void notify();
     },
     stateOf(claims) {
       // What is known to be revoked stays so, however old the feed is.
