@@ -1,5 +1,5 @@
 import { createClient, type ClientOptions } from 'graphql-ws';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { createCalls, newPerson, PASSWORD, type Calls, type Tokens } from '../../../test/support/calls.js';
 import { bearer } from '../../../test/support/client.js';
@@ -67,6 +67,8 @@ async function changeRoles({ auth }: { auth: Auth }): Promise<void> {
 
 const told = (subscription: Subscription, ...emails: string[]) => vi.waitFor(() => expect(subscription.told).toEqual(emails), PATIENCE);
 const ended = (subscription: Subscription, why: object) => vi.waitFor(() => expect(subscription.ended).toMatchObject(why), PATIENCE);
+/** The server hears of an end after the client does. */
+const closedWith = (...codes: number[]) => vi.waitFor(() => expect(sockets.closed).toEqual(codes), PATIENCE);
 const header = (token: string | undefined) => `Bearer ${token}`;
 
 it('connects with the access token', async () => {
@@ -99,7 +101,7 @@ it('renews a token that only the server knows to be over, once, and connects wit
   await changeRoles(app);
   await told(connect(app.auth)(), app.email);
   expect(sockets.connections).toEqual([header(stale), header(await app.auth.accessToken())]);
-  expect(sockets.closed).toEqual([4403]);
+  await closedWith(4403);
   expect(app.timesSent('Refresh')).toBe(1);
 });
 
@@ -123,7 +125,7 @@ it('closes the socket on logout, and connects no more for its subscriptions', as
   await told(subscription, email);
   await auth.logout();
   await ended(subscription, { code: 4401, reason: 'Signed out' });
-  await vi.waitFor(() => expect(sockets.closed).toEqual([4401]), PATIENCE);
+  await closedWith(4401);
   await told(subscribe(), 'nobody');
   expect(sockets.connections).toHaveLength(2);
 });
@@ -136,7 +138,7 @@ it('does not connect again for subscriptions whose session has ended while there
   const subscription = connect(auth, { retryWait })();
   await told(subscription, email);
   sockets.closeSockets(1012, 'Restart');
-  await ended(subscription, { message: 'The session that these subscriptions belong to is over.' });
+  await ended(subscription, { code: 4401, reason: 'Signed out' });
   expect(sockets.connections).toHaveLength(1);
 });
 
@@ -163,7 +165,7 @@ it('leaves the socket open through a refresh, and while the kit is offline', asy
   intercept(() => undefined);
   await auth.refresh();
   await told(subscription, email, email);
-  expect(sockets.closed).toEqual([1012]);
+  await closedWith(1012);
 });
 
 it('ends the subscriptions when the server closes the socket and the session turns out to be revoked', async () => {
@@ -179,16 +181,45 @@ it('ends the subscriptions when the server closes the socket and the session tur
   expect(sockets.connections).toHaveLength(1);
 });
 
-it('tries again when no token can be had', async () => {
+describe('while no token can be had', () => {
   const storage = new FragileStorage();
-  const { auth, email } = await startSignedInApp({ endpoint, storage });
-  auth.close();
-  storage.before = () => locked;
-  const again = startApp({ endpoint, storage });
-  const retryWait = async () => {
+  let email: string;
+  let auth: Auth;
+
+  beforeEach(async () => {
     storage.before = () => undefined;
-    await again.auth.refresh();
-  };
-  await told(connect(again.auth, { retryWait })(), email);
-  expect(sockets.connections).toHaveLength(1);
+    const before = await startSignedInApp({ endpoint, storage });
+    ({ email } = before);
+    before.auth.close();
+    storage.before = () => locked;
+    ({ auth } = startApp({ endpoint, storage }));
+  });
+
+  it('closes the socket, and tries again when it has closed', async () => {
+    const opened: WebSocket[] = [];
+    class Noted extends WebSocket {
+      constructor(...given: ConstructorParameters<typeof WebSocket>) {
+        super(...given);
+        opened.push(this);
+      }
+    }
+    let statesBeforeRetry: number[] = [];
+    const retryWait = async () => {
+      statesBeforeRetry = opened.map(({ readyState }) => readyState);
+      storage.before = () => undefined;
+      await auth.refresh();
+    };
+    const subscription = connect(auth, { webSocketImpl: Noted, retryWait })();
+    await told(subscription, email);
+    // The end of one that had not closed would be taken for that of the next.
+    expect(statesBeforeRetry).toEqual([WebSocket.CLOSED]);
+    expect(sockets.connections).toHaveLength(1);
+  });
+
+  it('tries no more often than the client is told to', async () => {
+    const subscription = connect(auth, { retryAttempts: 2 })();
+    await ended(subscription, { code: 4503, reason: 'Offline' });
+    await closedWith(4503, 4503, 4503);
+    expect(sockets.connections).toEqual([]);
+  });
 });
