@@ -12,7 +12,7 @@ interface Options {
 }
 
 function project(name: string, options: Options, folder = `test/${name}`): TestProjectInlineConfiguration {
-  return { resolve, test: { name, include: [`${folder}/**/*.test.ts`], ...options } };
+  return { resolve, test: { name, include: [`${folder}/**/*.test.ts`], expect: { poll: { timeout: 10_000 } }, ...options } };
 }
 
 const moreThan95Percent = { branches: 95.01 };
@@ -23,7 +23,7 @@ export default defineConfig({
     maxWorkers: Math.min(8, availableParallelism()),
     globalSetup: 'test/support/global-setup.ts',
     projects: [
-      project('unit', { testTimeout: 10_000, hookTimeout: 10_000 }),
+      project('unit', { testTimeout: 20_000, hookTimeout: 20_000 }),
       project('integration', { testTimeout: 20_000, hookTimeout: 30_000 }),
       project('client', { testTimeout: 30_000, hookTimeout: 60_000 }, 'client/test'),
       project('e2e', { testTimeout: 30_000, hookTimeout: 60_000 }),

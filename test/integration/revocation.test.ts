@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import type { Actor } from '../../src/persistence/audit.store.js';
 import { createLogger } from '../../src/log.js';
@@ -350,12 +350,8 @@ describeOnPostgres('a session whose row is written after the password was change
       const slow = here.graphql<{ login: Tokens }>(operation('login'), {
         input: { identifier: email, password: PASSWORD, device: { name: 'slow' } },
       });
-      await vi.waitFor(async () => {
-        const [row] = await database.query<{ count: number }>(
-          `SELECT count(*)::int AS count FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 4711`,
-        );
-        expect(row!.count).toBe(1);
-      });
+      const waiting = `SELECT count(*)::int AS count FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 4711`;
+      await expect.poll(() => database.query(waiting)).toEqual([{ count: 1 }]);
       const input = { currentPassword: PASSWORD, newPassword: NEW_PASSWORD };
       await call.answer('change-password', { input }, bearer(own.accessToken));
       expect(await grantVersion()).toBe(versionBefore + 1);

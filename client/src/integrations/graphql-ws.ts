@@ -54,10 +54,11 @@ export function createConnectionOptions(auth: Auth): ConnectionOptions {
         socket.close(UNAUTHORIZED, 'Signed out');
         return undefined;
       }
+      if (given === undefined) return undefined;
       // Who it is was not known before, while the storage could not be read.
       owner ??= sessionIdOf(auth.state);
       sent = given;
-      return given === undefined ? undefined : { authorization: `Bearer ${given}` };
+      return { authorization: `Bearer ${given}` };
     },
     on: {
       connecting(isRetry) {

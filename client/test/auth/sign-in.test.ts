@@ -432,7 +432,7 @@ describe('subscribers', () => {
       await auth.logout();
       expect(auth.state.status).toBe('signed-out');
       vi.useRealTimers();
-      await vi.waitFor(() => expect(unhandled).toEqual([new Error('a bug of the app')]));
+      await expect.poll(() => unhandled).toEqual([new Error('a bug of the app')]);
     } finally {
       process.off('unhandledRejection', note);
       for (const other of others) process.on('unhandledRejection', other);

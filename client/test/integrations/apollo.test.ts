@@ -2,7 +2,7 @@ import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/clien
 import { RetryLink } from '@apollo/client/link/retry';
 import { parse } from 'graphql';
 import { concat, NEVER, of, Subject, throwError, type Observable } from 'rxjs';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { createAuthLink } from '../../src/integrations/apollo.js';
 import { ENDPOINT, startProgram, startSignedIn, type Program } from '../support/device.js';
 import { locked } from '../support/fragile-storage.js';
@@ -139,7 +139,7 @@ it('unsubscribes from what it has forwarded, the second time too', async () => {
   const second = new Subject<object>();
   const end = answering(concat(of(expired), NEVER), second);
   const going = execute([createAuthLink(auth), end.link]).subscribe();
-  await vi.waitFor(() => expect(second.observed).toBe(true));
+  await expect.poll(() => second.observed).toBe(true);
   going.unsubscribe();
   expect(second.observed).toBe(false);
 });

@@ -1,5 +1,5 @@
 import { createClient, type ClientOptions } from 'graphql-ws';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { createCalls, newPerson, PASSWORD, type Calls, type Tokens } from '../../../test/support/calls.js';
 import { bearer } from '../../../test/support/client.js';
@@ -29,8 +29,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => sockets.close());
-
-const PATIENCE = { timeout: 10_000 };
 
 interface Subscription {
   told: unknown[];
@@ -65,10 +63,10 @@ async function changeRoles({ auth }: { auth: Auth }): Promise<void> {
   await call.answer('set-user-roles', { input: { userId: user.id, roles: ['user', 'admin'] } }, bearer(admin.accessToken));
 }
 
-const told = (subscription: Subscription, ...emails: string[]) => vi.waitFor(() => expect(subscription.told).toEqual(emails), PATIENCE);
-const ended = (subscription: Subscription, why: object) => vi.waitFor(() => expect(subscription.ended).toMatchObject(why), PATIENCE);
+const told = (subscription: Subscription, ...emails: string[]) => expect.poll(() => subscription.told).toEqual(emails);
+const ended = (subscription: Subscription, why: object) => expect.poll(() => subscription.ended).toMatchObject(why);
 /** The server hears of an end after the client does. */
-const closedWith = (...codes: number[]) => vi.waitFor(() => expect(sockets.closed).toEqual(codes), PATIENCE);
+const closedWith = (...codes: number[]) => expect.poll(() => sockets.closed).toEqual(codes);
 const header = (token: string | undefined) => `Bearer ${token}`;
 
 it('connects with the access token', async () => {
@@ -175,7 +173,7 @@ it('ends the subscriptions when the server closes the socket and the session tur
   const elsewhere = await call.answer<Tokens>('login', { input: { identifier: email, password: PASSWORD } });
   await call.answer('revoke-session', { input: { sessionId } }, bearer(elsewhere.accessToken));
   sockets.closeSockets(4403, 'Forbidden');
-  await vi.waitFor(() => expect(subscription.ended).toBeDefined(), PATIENCE);
+  await expect.poll(() => subscription.ended).toBeDefined();
   expect(auth.state).toEqual({ status: 'signed-out', reason: 'session-ended' });
   expect(subscription.told).toEqual([email]);
   expect(sockets.connections).toHaveLength(1);

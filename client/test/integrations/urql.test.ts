@@ -8,7 +8,7 @@ import {
   type OperationContext,
   type OperationResult,
 } from '@urql/core';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { filter, makeSubject, merge, onPush, pipe } from 'wonka';
 import { createAuthExchange } from '../../src/integrations/urql.js';
 import { ENDPOINT, startProgram, startSignedIn, type Program } from '../support/device.js';
@@ -65,7 +65,7 @@ it('adds the bearer to the headers that are there, in whatever shape they come',
   const { client, seen } = startEnd(program);
   for (const [index, fetchOptions] of given.entries())
     client.query(`query Q${index} { viewer { id } }`, {}, fetchOptions && { fetchOptions }).subscribe(() => undefined);
-  await vi.waitFor(() => expect(seen).toHaveLength(given.length));
+  await expect.poll(() => seen).toHaveLength(given.length);
   expect(seen.map(({ context }) => context.fetchOptions)).toEqual([
     { headers: { authorization: headers.authorization } },
     { headers },
@@ -89,14 +89,14 @@ it('gives results back without the token, so that a cache that executes the oper
   const tagged = { additionalTypenames: ['User'] };
   const results: unknown[] = [];
   const { unsubscribe } = client.query(query, {}, tagged).subscribe(({ data, stale }) => !stale && results.push(data));
-  await vi.waitFor(() => expect(results).toHaveLength(1));
+  await expect.poll(() => results).toHaveLength(1);
   await program.auth.refresh();
   program.server.always('Viewer', () => {
     program.server.heal();
     return refusal('UNAUTHENTICATED', { reason: 'TOKEN_STALE' });
   });
   await client.mutation('mutation Edit { edit { id } }', {}, tagged).toPromise();
-  await vi.waitFor(() => expect(results).toHaveLength(2));
+  await expect.poll(() => results).toHaveLength(2);
   expect(results[1]).toEqual(results[0]);
   const bearers = program.server.callsOf('Viewer').map(({ authorization }) => authorization);
   expect(new Set(bearers).size).toBe(3);
@@ -116,9 +116,9 @@ it('sends again for the first of several results only, and ends the first stream
   const { client, seen, answer } = startEnd(program);
   const results: unknown[] = [];
   client.subscription('subscription News { news }', {}).subscribe(({ data, error }) => results.push(data ?? error?.message));
-  await vi.waitFor(() => expect(seen).toHaveLength(1));
+  await expect.poll(() => seen).toHaveLength(1);
   answer(seen[0]!, expired);
-  await vi.waitFor(() => expect(kindsOf(seen)).toEqual(['subscription', 'teardown', 'subscription']));
+  await expect.poll(() => kindsOf(seen)).toEqual(['subscription', 'teardown', 'subscription']);
   answer(seen[2]!, { data: { news: 'one' } });
   answer(seen[2]!, expired);
   answer(seen[2]!, { data: { news: 'two' } });
@@ -131,7 +131,7 @@ it('passes on a refusal that comes later', async () => {
   const { client, seen, answer } = startEnd(program);
   const results: unknown[] = [];
   client.subscription('subscription News { news }', {}).subscribe(({ data, error }) => results.push(data ?? error?.message));
-  await vi.waitFor(() => expect(seen).toHaveLength(1));
+  await expect.poll(() => seen).toHaveLength(1);
   answer(seen[0]!, { data: { news: 'one' } });
   answer(seen[0]!, expired);
   expect(results).toEqual([{ news: 'one' }, '[GraphQL] expired']);
@@ -146,28 +146,28 @@ it('sends nothing when the operation is torn down while the token is fetched', a
     .subscribe(() => undefined)
     .unsubscribe();
   client.query('query Other { viewer { id } }', {}).subscribe(() => undefined);
-  await vi.waitFor(() => expect(kindsOf(seen)).toEqual(['teardown', 'query']));
+  await expect.poll(() => kindsOf(seen)).toEqual(['teardown', 'query']);
 });
 
 it('does not send again when the operation is torn down while it recovers', async () => {
   const program = await startSignedIn();
   const { client, seen, answer } = startEnd(program);
   const going = client.query(query, {}).subscribe(() => undefined);
-  await vi.waitFor(() => expect(seen).toHaveLength(1));
+  await expect.poll(() => seen).toHaveLength(1);
   answer(seen[0]!, expired);
   going.unsubscribe();
   client.query('query Other { viewer { id } }', {}).subscribe(() => undefined);
-  await vi.waitFor(() => expect(program.server.callsOf('Refresh')).toHaveLength(1));
-  await vi.waitFor(() => expect(kindsOf(seen)).toEqual(['query', 'teardown', 'query']));
+  await expect.poll(() => program.server.callsOf('Refresh')).toHaveLength(1);
+  await expect.poll(() => kindsOf(seen)).toEqual(['query', 'teardown', 'query']);
 });
 
 it('passes the teardown on of an operation that was sent again', async () => {
   const program = await startSignedIn();
   const { client, seen, answer } = startEnd(program);
   const going = client.query(query, {}).subscribe(() => undefined);
-  await vi.waitFor(() => expect(seen).toHaveLength(1));
+  await expect.poll(() => seen).toHaveLength(1);
   answer(seen[0]!, expired);
-  await vi.waitFor(() => expect(kindsOf(seen)).toEqual(['query', 'query']));
+  await expect.poll(() => kindsOf(seen)).toEqual(['query', 'query']);
   going.unsubscribe();
   expect(kindsOf(seen)).toEqual(['query', 'query', 'teardown']);
 });

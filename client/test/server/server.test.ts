@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCalls, newPerson, PASSWORD, type Calls, type Tokens } from '../../../test/support/calls.js';
 import { bearer } from '../../../test/support/client.js';
 import { startFaultProxy } from '../../../test/support/fault-proxy.js';
@@ -134,13 +134,8 @@ describe('25 calls at once', () => {
       const { auth, sent } = start({ endpoint: `${brief.url}/graphql` });
       await auth.register(newPerson());
       const token = await auth.accessToken();
-      await vi.waitFor(
-        async () => {
-          const { errors } = await brief.graphql(ViewerDocument, {}, bearer(token!));
-          expect(errors[0]?.extensions.reason).toBe('TOKEN_EXPIRED');
-        },
-        { timeout: 10_000 },
-      );
+      const refusal = async () => (await brief.graphql(ViewerDocument, {}, bearer(token!))).errors[0]?.extensions.reason;
+      await expect.poll(refusal).toBe('TOKEN_EXPIRED');
       const answers = await Promise.all(Array.from({ length: 25 }, () => viewer(auth, `${brief.url}/graphql`)));
       for (const answer of answers) expect(answer.data?.viewer.email).toContain('@');
       expect(sent.get('Refresh')).toBe(1);
@@ -234,8 +229,8 @@ describe('a lost reply', () => {
         (await call.answer<{ sessions: unknown[] }>('viewer', {}, bearer(elsewhere.accessToken))).sessions.length;
       expect(await countSessions()).toBe(2);
       proxy.restore();
-      await vi.waitFor(async () => expect(await countSessions()).toBe(1), { timeout: 10_000 });
-      await vi.waitFor(async () => expect(await storage.read()).toBeUndefined());
+      await expect.poll(countSessions).toBe(1);
+      await expect.poll(() => storage.read()).toBeUndefined();
     } finally {
       await proxy.close();
     }
@@ -267,7 +262,7 @@ describe('a server that is away', () => {
       await expect(viewer(auth, endpoint)).rejects.toMatchObject({ code: 'OFFLINE', reason: 'network' });
       expect(auth.state).toMatchObject({ status: 'offline', session: { user: { email } } });
       proxy.restore();
-      await vi.waitFor(() => expect(auth.state.status).toBe('signed-in'), { timeout: 10_000 });
+      await expect.poll(() => auth.state.status).toBe('signed-in');
       expect((await viewer(auth, endpoint)).data?.viewer.email).toBe(email);
     } finally {
       await proxy.close();
