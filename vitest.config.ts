@@ -24,9 +24,9 @@ export default defineConfig({
     globalSetup: 'test/support/global-setup.ts',
     projects: [
       project('unit', { testTimeout: 20_000, hookTimeout: 20_000 }),
-      project('integration', { testTimeout: 20_000, hookTimeout: 30_000 }),
-      project('client', { testTimeout: 30_000, hookTimeout: 60_000 }, 'client/test'),
-      project('e2e', { testTimeout: 30_000, hookTimeout: 60_000 }),
+      project('integration', { testTimeout: 60_000, hookTimeout: 60_000 }),
+      project('client', { testTimeout: 60_000, hookTimeout: 90_000 }, 'client/test'),
+      project('e2e', { testTimeout: 90_000, hookTimeout: 90_000 }),
       project('postgres', { testTimeout: 60_000, hookTimeout: 60_000 }),
       // One file at a time: each has several servers and a database to itself, and measures how fast they heal.
       project('faults', { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }),

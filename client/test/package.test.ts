@@ -58,7 +58,7 @@ describe('the package', () => {
     // It exits with 1, and run rejects, when anything is wrong for Node's ES modules or for bundlers.
     const { stdout } = await run(process.execPath, [attw, '--pack', root, '--profile', 'esm-only', '--format', 'json'], { cwd: root });
     expect(JSON.parse(stdout)).toMatchObject({ problems: {} });
-  }, 60_000);
+  });
 
   it('has no `any` in its types', async () => {
     const declarations = (await readdir(join(root, 'dist'), { recursive: true })).filter((name) => name.endsWith('.d.ts'));
@@ -174,7 +174,7 @@ describe('the examples of README', () => {
     const program = ts.createProgram([...shown.keys()], options, host);
     const faults = ts.getPreEmitDiagnostics(program).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
     expect(faults).toEqual([]);
-  }, 60_000);
+  });
 
   it('run, and answer who is signed in', async () => {
     const server = await startTestServer();
@@ -200,5 +200,5 @@ describe('the examples of README', () => {
     } finally {
       await server.close();
     }
-  }, 60_000);
+  });
 });

@@ -66,7 +66,7 @@ describe('a server in development', () => {
         ({ ok }) => ok,
         () => false,
       );
-    await expect.poll(isReady, { timeout: 25_000, interval: 1 }).toBe(true);
+    await expect.poll(isReady, { timeout: 60_000, interval: 1 }).toBe(true);
     const password = (await readFile(join(own, 'development-password'), 'utf8')).trim();
     const input = { identifier: 'dev@latchkey.localhost', password };
     expect((await createCalls(createClient(url)).answer<Tokens>('login', { input })).user.roles).toEqual(['admin', 'user']);
@@ -118,7 +118,7 @@ describe('a server in development', () => {
       for (;;) await refresh(before, id);
     };
     const inFlight = Promise.allSettled([...last.keys()].map(untilItFails));
-    await expect.poll(() => answered, { timeout: 20_000, interval: 1 }).toBeGreaterThan(40);
+    await expect.poll(() => answered, { timeout: 60_000, interval: 1 }).toBeGreaterThan(40);
     before.child.kill('SIGKILL');
     expect(await before.child.ended).toBeNull();
     expect((await inFlight).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected']);

@@ -50,7 +50,7 @@ beforeAll(async () => {
     },
     { timeout: 20_000, interval: 200 },
   );
-}, 60_000);
+});
 
 afterAll(async () => {
   await proxy.close();
