@@ -10,7 +10,7 @@ import { build } from '../support/process.js';
 import { createReplica, type Replica } from '../support/replica.js';
 import { startStorm, STORM_VARIABLES } from '../support/storm.js';
 
-const KILLS = 6;
+const KILLS = 20;
 
 describeOnPostgres('replicas that are killed', () => {
   let cluster: PostgresCluster;
