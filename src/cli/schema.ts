@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 
 import type { Command } from 'commander';
 
-import { introspectCoreSchema, printCoreSchema } from '../graphql/schema.js';
+import { introspectCoreSchema, printCoreSchema } from '../graphql/print-schema.js';
 import type { Cli, JsonOption } from './command.js';
 
 /** `schema`: Latchkey's own GraphQL schema, for code generators and routers. */

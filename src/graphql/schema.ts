@@ -1,14 +1,6 @@
 import 'reflect-metadata';
 
-import { printSchemaWithDirectives } from '@graphql-tools/utils';
-import {
-  assertValidSchema,
-  introspectionFromSchema,
-  lexicographicSortSchema,
-  specifiedDirectives,
-  type GraphQLSchema,
-  type IntrospectionQuery,
-} from 'graphql';
+import { assertValidSchema, specifiedDirectives, type GraphQLSchema } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
 
 import type { Accounts } from '../accounts/accounts.js';
@@ -62,19 +54,10 @@ export function operationNamesOf(schema: GraphQLSchema): ReadonlySet<string> {
   return new Set(names.map((name) => name.charAt(0).toUpperCase() + name.slice(1)));
 }
 
-/** The schema of Latchkey alone, as `schema/schema.graphql` shows it: with descriptions and applied directives. */
-export function printCoreSchema(): string {
-  return `${printSchemaWithDirectives(declareCoreSchema())}\n`;
-}
-
-/** The same as an introspection query is answered. */
-export function introspectCoreSchema(): IntrospectionQuery {
-  return introspectionFromSchema(declareCoreSchema());
-}
-
-function declareCoreSchema(): GraphQLSchema {
+/** The schema of Latchkey alone, for showing: nothing stands behind its fields. */
+export function declareCoreSchema(): GraphQLSchema {
   const resolvers = [AuthenticationResolver, SessionResolver, UserResolver, AuditResolver];
-  return lexicographicSortSchema(declareSchema(new Map(resolvers.map((resolverClass) => [resolverClass, undefined]))));
+  return declareSchema(new Map(resolvers.map((resolverClass) => [resolverClass, undefined])));
 }
 
 function declareSchema(instances: ReadonlyMap<unknown, ResolverInstance | undefined>): GraphQLSchema {

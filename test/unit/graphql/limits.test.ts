@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { formatError } from '../../../src/graphql/error-formatter.js';
 import { createLimitRules, CREDENTIAL_FIELD, oneCredentialField, parseOptions, validationOptions } from '../../../src/graphql/limits.js';
-import { printCoreSchema } from '../../../src/graphql/schema.js';
+import { printCoreSchema } from '../../../src/graphql/print-schema.js';
 
 const REFUSAL = 'An operation may hold one field that tries a credential.';
 

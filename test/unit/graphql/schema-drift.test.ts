@@ -16,7 +16,7 @@ import {
 import { describe, expect, it } from 'vitest';
 
 import { checkSchema } from '../../../src/graphql/directives/check-schema.js';
-import { printCoreSchema } from '../../../src/graphql/schema.js';
+import { printCoreSchema } from '../../../src/graphql/print-schema.js';
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 
