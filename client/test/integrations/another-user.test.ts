@@ -1,5 +1,4 @@
 import { describe, expect, it, vi, type Mock } from 'vitest';
-import type { Lock } from '../../src/core/lock.js';
 import { createConnectionOptions, type ConnectionOptions } from '../../src/integrations/graphql-ws.js';
 import { ENDPOINT, startProgram, startSignedIn, type Program } from '../support/device.js';
 import { libraries } from '../support/libraries.js';
@@ -47,9 +46,9 @@ describe.each(libraries)('%s, when somebody else signs in', (_library, connect) 
 });
 
 /** Tells of a socket as graphql-ws does. */
-function openSocket(on: ConnectionOptions['on']): { close: Mock } {
+function openSocket(on: ConnectionOptions['on'], isConnecting = false): { close: Mock } {
   const socket = { close: vi.fn() };
-  on.connecting(false);
+  if (!isConnecting) on.connecting(false);
   on.opened(socket);
   return socket;
 }
@@ -63,20 +62,27 @@ describe('graphql-ws, when somebody else signs in', () => {
     const connecting = connectionParams();
     await signInDuringRefresh(program);
     expect(await connecting).toBeUndefined();
-    expect(socket.close).toHaveBeenCalledWith(4401, 'Signed out');
+    expect(socket.close).toHaveBeenCalledWith(4401, 'Not signed in as before');
   });
 
-  it('closes no socket of nobody when somebody who signed in while it connected has left again', async () => {
-    // Whoever asks for a token before the sign-in waits until it.
-    const lock: Lock = (name, task) => (name.endsWith('.record') ? task() : new Promise<never>(() => undefined));
-    const { auth } = startProgram({ lock });
-    await auth.ready;
+  it('does not connect as them for whoever subscribed before, while the socket opened', async () => {
+    const { auth } = await startSignedIn();
+    const { connectionParams, on } = createConnectionOptions(auth);
+    on.connecting(false);
+    await auth.logout();
+    await auth.login({ identifier: 'bob', password: PASSWORD });
+    const socket = openSocket(on, true);
+    expect(await connectionParams()).toBeUndefined();
+    expect(socket.close).toHaveBeenCalledWith(4401, 'Not signed in as before');
+  });
+
+  it('closes a socket of nobody', async () => {
+    const { auth } = startProgram();
     const { connectionParams, on } = createConnectionOptions(auth);
     const socket = openSocket(on);
-    const connecting = connectionParams();
-    await auth.login({ identifier: 'bob', password: PASSWORD });
-    expect(await connecting).toBeUndefined();
-    await auth.logout();
+    expect(await connectionParams()).toBeUndefined();
     expect(socket.close).not.toHaveBeenCalled();
+    await auth.login({ identifier: 'bob', password: PASSWORD });
+    expect(socket.close).toHaveBeenCalledWith(4401, 'Not signed in as before');
   });
 });

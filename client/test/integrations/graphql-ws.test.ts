@@ -122,7 +122,7 @@ it('closes the socket on logout, and connects no more for its subscriptions', as
   const subscription = subscribe();
   await told(subscription, email);
   await auth.logout();
-  await ended(subscription, { code: 4401, reason: 'Signed out' });
+  await ended(subscription, { code: 4401, reason: 'Not signed in as before' });
   await closedWith(4401);
   await told(subscribe(), 'nobody');
   expect(sockets.connections).toHaveLength(2);
@@ -133,11 +133,14 @@ it('does not connect again for subscriptions whose session has ended while there
   const retryWait = async () => {
     await auth.logout();
   };
-  const subscription = connect(auth, { retryWait })();
+  const subscribe = connect(auth, { retryWait });
+  const subscription = subscribe();
   await told(subscription, email);
   sockets.closeSockets(1012, 'Restart');
-  await ended(subscription, { code: 4401, reason: 'Signed out' });
+  await ended(subscription, { code: 4401, reason: 'Not signed in as before' });
   expect(sockets.connections).toHaveLength(1);
+  // The client goes on for whoever comes next.
+  await told(subscribe(), 'nobody');
 });
 
 it('closes the socket when somebody else signs in, and connects as the new one', async () => {
