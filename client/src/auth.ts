@@ -2,6 +2,7 @@ import { createBearerFetch } from './core/bearer-fetch.js';
 import { createCurrent } from './core/current.js';
 import type { GraphQLErrorLike } from './core/faults.js';
 import { createExclusively, webLock, type Lock } from './core/lock.js';
+import type { OfflineError } from './core/offline-error.js';
 import { defaultRandomId } from './core/random-id.js';
 import { createRecordStore } from './core/record-store.js';
 import { createRefresh } from './core/refresh.js';
@@ -99,10 +100,16 @@ export function createAuth(options: AuthOptions): Auth {
   const { accessToken, recover, refresh } = createRefresh(parts);
   const { signIn, logout, report } = createSigning(parts);
 
-  const ready = store.change().then((record) => {
-    current.settle(record);
-    void report(record.revocations);
-  }, current.goOffline);
+  const ready = store.change().then(
+    (record) => {
+      current.settle(record);
+      void report(record.revocations);
+    },
+    (error: unknown) => {
+      current.goOffline(error as OfflineError);
+      void report();
+    },
+  );
   const unwatch = storage.watch?.(() => void ready.then(() => store.change()).then(current.settle, () => undefined));
 
   const whenReady =

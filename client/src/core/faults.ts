@@ -34,8 +34,13 @@ export function parseFault(error?: unknown): Fault {
     reason: textOr(reason, undefined),
     message: textOr(message, 'The server gave no reason.'),
     fields: Array.isArray(fields) ? fields.map(parseFieldFault) : [],
-    retryAfterSeconds: typeof retryAfterSeconds === 'number' && retryAfterSeconds > 0 ? retryAfterSeconds : undefined,
+    retryAfterSeconds: positiveOrNone(retryAfterSeconds),
   };
+}
+
+/** A number above zero, or nothing. */
+export function positiveOrNone(value: unknown): number | undefined {
+  return typeof value === 'number' && value > 0 ? value : undefined;
 }
 
 function parseFieldFault(value: unknown): FieldFault {

@@ -20,6 +20,6 @@ export class OfflineError extends Error {
     readonly retryAt: number,
     options?: ErrorOptions,
   ) {
-    super(`No access token can be had just now (${reason})`, options);
+    super(`No access token just now (${reason})`, options);
   }
 }

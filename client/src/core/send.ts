@@ -1,4 +1,4 @@
-import { parseFault, type Fault } from './faults.js';
+import { parseFault, positiveOrNone, type Fault } from './faults.js';
 import { isJsonObject, objectOrEmpty, parseJson, type JsonObject } from './json.js';
 import type { OfflineReason } from './offline-error.js';
 
@@ -70,17 +70,13 @@ function toReply({ status, headers }: Response, text: string): Reply {
   // A proxy's error page, a captive portal, an answer that was cut off: none has a code, and none says anything of the session.
   const fault = parseFault(error);
   if (status < 500 && !NO_VERDICT.test(fault.code)) return { fault, isFinal: true };
-  return { fault: { ...fault, retryAfterSeconds: fault.retryAfterSeconds ?? retryAfter(headers) }, isFinal: false };
-}
-
-/** Seconds, as RFC 9110 section 10.2.3 has them; a date would be by a clock that is not ours. */
-function retryAfter(headers: Headers): number | undefined {
-  const value = headers.get('retry-after') ?? '';
-  return /^\d{1,9}$/.test(value) ? Number(value) : undefined;
+  // Seconds, as RFC 9110 section 10.2.3 has them; a date, which is none, would be by a clock that is not ours.
+  const retryAfterSeconds = fault.retryAfterSeconds ?? positiveOrNone(Number(headers.get('retry-after')));
+  return { fault: { ...fault, retryAfterSeconds }, isFinal: false };
 }
 
 function unanswered(): Reply {
-  return { fault: { ...parseFault(), code: 'NETWORK', message: 'The server could not be reached.' }, isFinal: false };
+  return { fault: { ...parseFault(), code: 'NETWORK', message: 'The server was not reached.' }, isFinal: false };
 }
 
 /** The only two words of the server that end a session. */

@@ -5,7 +5,7 @@ import { parseFault, type FieldFault } from './faults.js';
 import { OfflineError } from './offline-error.js';
 import type { RecordStore } from './record-store.js';
 import { EMPTY_RECORD, UNREADABLE_RECORD, withoutSession, type Revocation, type StoredRecord } from './record.js';
-import { offlineReason, type Refused, type Send } from './send.js';
+import { endsSession, offlineReason, type Refused, type Send } from './send.js';
 import type { Session } from './state.js';
 import { startStopwatch } from './stopwatch.js';
 import { parseTokens } from './tokens.js';
@@ -33,7 +33,8 @@ export interface LogoutResult {
   readonly forgotten: boolean;
   /**
    * The server has confirmed that this session is over; with `everywhere`, the others are too, unless this one had ended before. False: it was not
-   * reached, and is told later, if need be when the program starts again.
+   * reached, and is told later, if need be when the program starts again; then of this session alone once somebody has signed in here. Or it has
+   * refused; or the storage could not be read, and nothing was left to name the session by: it lives until its time is over.
    */
   readonly revoked: boolean;
 }
@@ -53,16 +54,17 @@ interface Signing {
   /** `Auth.logout`. */
   readonly logout: (options?: { readonly everywhere?: boolean }) => Promise<LogoutResult>;
   /**
-   * Tells the server of logouts that it does not know of, whatever has become of them in the storage, and goes on trying. True: it knows of all. Never
-   * rejects.
+   * Tells the server of logouts that it does not know of, whatever has become of them in the storage, or of those there, and goes on trying. True: it has confirmed all.
+   * Never rejects.
    */
-  readonly report: (revocations: readonly Revocation[]) => Promise<boolean>;
+  readonly report: (revocations?: readonly Revocation[]) => Promise<boolean>;
 }
 
 export function createSigning({ current, store, send, device, closed }: SigningOptions): Signing {
   const chores = createBackoff(() => void report(), closed);
 
   async function report(revocations?: readonly Revocation[]): Promise<boolean> {
+    let isConfirmed = true;
     try {
       for (const revocation of revocations ?? (await store.change()).revocations) {
         const reply = await send(LogoutDocument, { input: revocation }, { signal: closed });
@@ -70,6 +72,8 @@ export function createSigning({ current, store, send, device, closed }: SigningO
           chores.fail(reply.fault.retryAfterSeconds);
           return false;
         }
+        // What is refused for good is not asked again, and not done.
+        isConfirmed &&= !reply.fault || endsSession(reply);
         await store.change((record) => ({
           ...record,
           revocations: record.revocations.filter(({ refreshToken }) => refreshToken !== revocation.refreshToken),
@@ -80,7 +84,7 @@ export function createSigning({ current, store, send, device, closed }: SigningO
       return false;
     }
     chores.reset();
-    return true;
+    return isConfirmed;
   }
 
   async function signIn(document: string, input: object): Promise<SignInResult> {
@@ -113,7 +117,7 @@ export function createSigning({ current, store, send, device, closed }: SigningO
       await send(LogoutDocument, { input: { refreshToken: stored.refreshToken } });
       return {
         ok: false,
-        error: { ...parseFault({ message: 'The session could not be stored.' }), code: 'OFFLINE', reason: error.reason },
+        error: { ...parseFault({ message: 'The session was not stored.' }), code: 'OFFLINE', reason: error.reason },
       };
     }
   }
@@ -126,13 +130,15 @@ export function createSigning({ current, store, send, device, closed }: SigningO
       if (record === UNREADABLE_RECORD) return EMPTY_RECORD;
       return !session || session.id === record.session?.id ? withoutSession(record, sessions) : record;
     };
+    const read = await store.insist(forget).catch(() => undefined);
     // Unreadable, but perhaps it can be removed.
-    const left = await store
-      .insist(forget)
-      .catch(() => store.change(undefined, UNREADABLE_RECORD))
-      .catch(() => undefined);
+    const left = read ?? (await store.change(undefined, UNREADABLE_RECORD).catch(() => undefined));
     if (!left) chores.fail();
-    else if (!session || left.revocations.length > 0) return { forgotten: true, revoked: await report(left.revocations) };
+    else {
+      // A sign-in that was being stored has got ahead of this.
+      if (!left.session) current.leave('logged-out');
+      if (left.revocations.length > 0 || (read && !session)) return { forgotten: true, revoked: await report(left.revocations) };
+    }
     // Only the access token is left to name the session to the server.
     const reply = held && (await send(LogoutDocument, { input: { sessions } }, { accessToken: held.accessToken }));
     return { forgotten: left !== undefined, revoked: reply?.data !== undefined };

@@ -322,15 +322,16 @@ describe('logout', () => {
     expect(server.callsOf('Refresh')).toEqual([]);
   });
 
-  it.each(['INVALID_REFRESH_TOKEN', 'BAD_USER_INPUT', 'FORBIDDEN'])(
-    'does not repeat what the server refuses for good: %s',
-    async (code) => {
-      const { auth, server, storage } = await startSignedIn();
-      server.fates(() => refusal(code));
-      expect(await auth.logout()).toEqual({ forgotten: true, revoked: true });
-      expect(storage.disk.record).toBeUndefined();
-    },
-  );
+  it.each([
+    ['INVALID_REFRESH_TOKEN', true],
+    ['BAD_USER_INPUT', false],
+    ['GRAPHQL_VALIDATION_FAILED', false],
+  ])('does not repeat what the server refuses for good, and tells whether the session is over: %s', async (code, revoked) => {
+    const { auth, server, storage } = await startSignedIn();
+    server.fates(() => refusal(code));
+    expect(await auth.logout()).toEqual({ forgotten: true, revoked });
+    expect(storage.disk.record).toBeUndefined();
+  });
 
   it('waits as long as the server asks before it tells it again', async () => {
     const { auth, server } = await startSignedIn();
@@ -373,6 +374,47 @@ describe('logout', () => {
       { input: { sessions: 'THIS_SESSION' }, authorization: expect.stringMatching(/^Bearer access/) as string },
     ]);
     expect(storage.disk.record).toBeUndefined();
+  });
+
+  it('does not say that the session is over when nothing was left to name it by', async () => {
+    const { server, storage } = await startSignedIn();
+    storage.before = (access) => (access === 'read' ? locked : undefined);
+    const again = startProgram({ server, storage });
+    expect(await again.auth.logout()).toEqual({ forgotten: true, revoked: false });
+    expect(server.callsOf('Logout')).toEqual([]);
+    expect(storage.disk.record).toBeUndefined();
+  });
+
+  it('comes after a sign-in whose session is just being stored', async () => {
+    const { auth, server, storage } = startProgram();
+    await auth.ready;
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    storage.before = (access) => (access === 'write' ? released : undefined);
+    const signedIn = auth.login(CREDENTIALS);
+    await seconds(0);
+    const loggedOut = auth.logout();
+    release();
+    expect(await signedIn).toMatchObject({ ok: true });
+    expect(await loggedOut).toEqual({ forgotten: true, revoked: true });
+    expect(auth.state).toEqual({ status: 'signed-out', reason: 'logged-out' });
+    expect(await auth.accessToken()).toBeUndefined();
+    expect(server.liveSessions).toEqual([]);
+  });
+
+  it('is told as soon as the storage can be read, by a program that was started before', async () => {
+    const before = await startSignedIn();
+    before.server.fates('lose-request');
+    await before.auth.logout({ everywhere: true });
+    before.auth.close();
+    before.storage.before = () => locked;
+    const { auth } = startProgram({ server: before.server, storage: before.storage });
+    await seconds(1);
+    before.storage.before = () => undefined;
+    await seconds(60);
+    expect(before.server.liveSessions).toEqual([]);
+    expect(before.storage.disk.record).toBeUndefined();
+    expect(auth.state.status).toBe('signed-out');
   });
 
   it('holds, and is finished later, when the storage cannot be touched', async () => {
