@@ -5,3 +5,4 @@ export { OfflineError, type OfflineReason } from './core/offline-error.js';
 export type { LogoutResult, SignInError, SignInResult } from './core/signing.js';
 export type { AuthState, Session, SignedOutReason, User } from './core/state.js';
 export type { TokenStorage } from './storage/token-storage.js';
+export type { TypedDocument } from './typed-document.js';

@@ -56,7 +56,11 @@ async function main(args: string[]): Promise<void> {
 
   async function viewer() {
     await auth.ready;
-    if (isSignedOut()) throw new CliError('You are not signed in. Sign in first: login <e-mail or username>');
+    if (isSignedOut()) {
+      // The server may not know yet of the last logout: it is told before the program ends.
+      await auth.logout();
+      throw new CliError('You are not signed in. Sign in first: login <e-mail or username>');
+    }
     try {
       return (await request(ViewerDocument, {})).viewer;
     } catch (error) {

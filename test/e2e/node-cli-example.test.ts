@@ -153,6 +153,24 @@ describe('the command-line example', () => {
     }
   });
 
+  it('tells the server of a logout that it did not hear of, the next time that it runs', async () => {
+    const proxy = await startTcpProxy({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
+    try {
+      const url = `http://127.0.0.1:${proxy.port}`;
+      await logIn({ url });
+      const { accessToken } = await call.answer<Tokens>('login', { input: { identifier: email, password: PASSWORD } });
+      const devices = async () => (await call.answer<{ sessions: unknown[] }>('viewer', {}, bearer(accessToken))).sessions.length;
+      const before = await devices();
+      proxy.cut();
+      expect(await cli('logout', { url })).toEqual(succeeds(/^Signed out here\. The server was not reached; it is told the next time/));
+      proxy.restore();
+      expect(await cli('whoami', { url })).toEqual(fails(/^You are not signed in\./));
+      expect(await devices()).toBe(before - 1);
+    } finally {
+      await proxy.close();
+    }
+  });
+
   it('passes on what the server refuses, and shows no password', async () => {
     expect(await cli(`login ${email}`, { stdin: 'not this one, surely\n' })).toEqual(
       fails(/^The e-mail address, username or password is not right\.\n$/),

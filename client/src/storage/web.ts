@@ -10,7 +10,10 @@ export interface WebStorage {
 export interface UnencryptedWebStorageOptions {
   /** The name of the item: `latchkey` by default. One for each session that the page keeps. */
   readonly key?: string | undefined;
-  /** `() => sessionStorage` keeps the session to one tab. `localStorage` by default. */
+  /**
+   * `localStorage` by default. `() => sessionStorage` ends with its tab, but a browser copies it to a tab that is duplicated: two tabs have one refresh
+   * token then, and the second to use it is taken for a thief, who ends the session.
+   */
   readonly area?: (() => WebStorage) | undefined;
 }
 
@@ -40,10 +43,10 @@ export function unencryptedWebStorage({
         // No key: everything was cleared.
         if (event.key === key || event.key === null) listener();
       };
-      globalThis.addEventListener('storage', changed);
-      return () => {
-        globalThis.removeEventListener('storage', changed);
-      };
+      // Where pages are rendered on a server there is no window, and the storage counts as unreadable.
+      const page = globalThis as Partial<typeof globalThis>;
+      page.addEventListener?.('storage', changed);
+      return () => page.removeEventListener?.('storage', changed);
     },
   };
 }

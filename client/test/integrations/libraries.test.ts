@@ -37,7 +37,7 @@ beforeAll(async () => {
     const apps = {
       aware: await startSignedInApp({ endpoint }),
       unaware: await startSignedInApp({ endpoint, isUnaware: true }),
-      behindProxy: await startSignedInApp({ endpoint: `http://127.0.0.1:${proxy.port}/graphql`, requestTimeoutMs: 1000 }),
+      behindProxy: await startSignedInApp({ endpoint: `http://127.0.0.1:${proxy.port}/graphql`, requestTimeoutMs: 2000 }),
     };
     token = await apps.unaware.auth.accessToken();
     expired.set(library, apps);

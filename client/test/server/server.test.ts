@@ -200,7 +200,7 @@ describe('a lost reply', () => {
     try {
       const endpoint = endpointOf(proxy.port);
       const storage = unencryptedFileStorage(join(folder, 'lost-reply'));
-      const first = await startSignedIn({ endpoint, storage, requestTimeoutMs: 500 });
+      const first = await startSignedIn({ endpoint, storage, requestTimeoutMs: 2000 });
       proxy.loseReplies();
       await first.auth.refresh();
       expect(first.auth.state).toMatchObject({ status: 'offline', reason: 'network' });

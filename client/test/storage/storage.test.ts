@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createAuth } from '../../src/auth.js';
 import { electronSafeStorage, type ElectronSafeStorage } from '../../src/storage/electron-safe-storage.js';
 import { expoSecureStorage, type ExpoSecureStore } from '../../src/storage/expo-secure-store.js';
 import { fileLock } from '../../src/storage/file-lock.js';
@@ -165,6 +166,13 @@ describe('unencryptedWebStorage', () => {
       },
     });
     await expect(storage[method]('')).rejects.toThrow('Access is denied');
+  });
+
+  it('counts as unreadable where a page is rendered without a window', async () => {
+    const auth = createAuth({ endpoint: 'https://api.example.com/graphql', storage: unencryptedWebStorage() });
+    await auth.ready;
+    expect(auth.state).toMatchObject({ status: 'offline', reason: 'storage' });
+    auth.close();
   });
 
   it('tells of changes of other tabs to its own item until it is told to stop', () => {

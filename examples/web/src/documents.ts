@@ -1,11 +1,10 @@
 import type { TypedDocumentNode } from '@apollo/client';
+import type { TypedDocument } from '@latchkey/client';
 import * as operations from '@latchkey/client/operations';
 import { parse } from 'graphql';
 
 /** Apollo wants documents parsed; the types stay. */
-function parsed<Data, Variables>(
-  text: string & { readonly __apiType?: (variables: Variables) => Data },
-): TypedDocumentNode<Data, Variables> {
+function parsed<Data, Variables>(text: TypedDocument<Data, Variables>): TypedDocumentNode<Data, Variables> {
   return parse(text);
 }
 
