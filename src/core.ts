@@ -111,7 +111,17 @@ export async function createCore({ config, clock, log, database, reservedDatabas
     announce,
     metrics,
   });
-  const sessions = createSessions({ store: stores.sessions, secrets, accessTokens, activity, settings: config, announce, metrics, log });
+  const sessions = createSessions({
+    store: stores.sessions,
+    audit: stores.audit,
+    secrets,
+    accessTokens,
+    activity,
+    settings: config,
+    announce,
+    metrics,
+    log,
+  });
   const housekeeping = createHousekeeping({ store: createHousekeepingStore(database), auditRetentionDays: config.auditRetentionDays, log });
 
   return { accounts, sessions, accessTokens, keys, revocations, activity, housekeeping, hasher, metrics, stores, keyMaintenance, announce };

@@ -4,7 +4,7 @@ import { sha256 } from '../crypto/digest.js';
 import type { PasswordHasher } from '../crypto/password-hasher.js';
 import { AuthError, badInput, type FieldFault } from '../errors.js';
 import type { Metrics } from '../metrics.js';
-import type { Actor, AuditStore } from '../persistence/audit.store.js';
+import type { Actor, AuditStore, SignInFailure } from '../persistence/audit.store.js';
 import type { ClientAddress } from '../persistence/client-address.js';
 import type { RevocationEntry } from '../persistence/revocation.store.js';
 import type { Ending } from '../persistence/session.store.js';
@@ -83,8 +83,12 @@ interface AccountsOptions {
 }
 
 export function createAccounts({ users, hasher, policy, throttle, audit, announce, metrics }: AccountsOptions): Accounts {
-  const recordFailure = (userId: string | null, reason: string, caller: Caller) =>
-    audit.record({ type: 'SIGN_IN_FAILED', userId, sessionId: null, reason }, { ...caller, userId: caller.signedIn?.subject ?? null });
+  const recordFailure = (userId: string | null, reason: SignInFailure, caller: Caller) => {
+    const { subject = null, sessionId = null } = caller.signedIn ?? {};
+    // By which session somebody tries their own password: it may be a stolen one.
+    const event = { type: 'SIGN_IN_FAILED', userId, sessionId: subject === userId ? sessionId : null, reason } as const;
+    return audit.record(event, { ...caller, userId: subject });
+  };
 
   /** Tries a password as work that there is room for, and counts what never came to a verdict. */
   const attempt = async <T>(caller: Caller, work: () => Promise<T>): Promise<T> => {
@@ -178,7 +182,10 @@ export function createAccounts({ users, hasher, policy, throttle, audit, announc
           users.changePassword(userId, { old, new: newHash }, keepOtherSessions ? undefined : { except: sessionId }, { ...caller, userId });
         return (await replace(credential.passwordHash)) ?? replace(await hashNow(userId, current.password, credential.passwordHash));
       });
-      if (change === undefined) throw new AuthError({ code: 'INVALID_CREDENTIALS' }, 'the password was changed meanwhile');
+      if (change === undefined) {
+        await recordFailure(userId, 'CHANGED_MEANWHILE', caller);
+        throw new AuthError({ code: 'INVALID_CREDENTIALS' }, 'the password was changed meanwhile');
+      }
       announce(change, { reason: 'PASSWORD_CHANGED', except: sessionId });
     },
 

@@ -19,6 +19,10 @@ export const AUDIT_EVENT_TYPES = [
 ] as const;
 export type AuditEventType = (typeof AUDIT_EVENT_TYPES)[number];
 
+/** Why a SIGN_IN_FAILED did. CHANGED_MEANWHILE: the password was right, and then changed, or its user disabled, before anything came of it. */
+export const SIGN_IN_FAILURES = ['UNKNOWN_USER', 'WRONG_PASSWORD', 'DISABLED', 'THROTTLED', 'CHANGED_MEANWHILE'] as const;
+export type SignInFailure = (typeof SIGN_IN_FAILURES)[number];
+
 /** Who makes a change, and from where. */
 export interface Actor extends ClientAddress {
   /** Null: someone not signed in, or the command line. */

@@ -9,7 +9,7 @@ import type { SecretRing } from '../crypto/secret-ring.js';
 import { AuthError, badInput } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { Metrics } from '../metrics.js';
-import type { Actor } from '../persistence/audit.store.js';
+import type { Actor, AuditStore, SignInFailure } from '../persistence/audit.store.js';
 import type { ClientAddress } from '../persistence/client-address.js';
 import type { RevocationEntry } from '../persistence/revocation.store.js';
 import type { Ending, RevocationReason, RotationResult, SessionRecord, SessionStore } from '../persistence/session.store.js';
@@ -72,6 +72,7 @@ export interface Sessions {
 
 interface SessionsOptions {
   store: SessionStore;
+  audit: Pick<AuditStore, 'record'>;
   secrets: SecretRing;
   accessTokens: AccessTokens;
   activity: SessionActivity;
@@ -85,7 +86,17 @@ interface SessionsOptions {
   log: Logger;
 }
 
-export function createSessions({ store, secrets, accessTokens, activity, settings, announce, metrics, log }: SessionsOptions): Sessions {
+export function createSessions({
+  store,
+  audit,
+  secrets,
+  accessTokens,
+  activity,
+  settings,
+  announce,
+  metrics,
+  log,
+}: SessionsOptions): Sessions {
   const end = async (sessionId: string, reason: RevocationReason, actor: Actor, ofUserId?: string) => {
     announce(await store.revoke(sessionId, reason, actor, ofUserId), { reason, except: null });
   };
@@ -144,8 +155,11 @@ export function createSessions({ store, secrets, accessTokens, activity, setting
         passwordHash,
         ...client,
       });
-      if (grant === undefined)
+      if (grant === undefined) {
+        const reason: SignInFailure = 'CHANGED_MEANWHILE';
+        await audit.record({ type: 'SIGN_IN_FAILED', userId, sessionId: null, reason }, { ...client, userId: null });
         throw new AuthError({ code: 'INVALID_CREDENTIALS' }, 'the user was disabled, or the password changed, meanwhile');
+      }
       return issueTokenPair(accessTokens, settings, grant, { generation: FIRST_GENERATION, secret, sealedBy });
     },
 

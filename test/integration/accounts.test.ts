@@ -419,6 +419,22 @@ describe('changing the password', () => {
     expect(await securityVersion(id)).toBe(1);
   });
 
+  it('is refused when another change got ahead, and the audit trail says by which session it was tried', async () => {
+    const { id } = await newUser();
+    const own = await newSession(id);
+    const theirs = await hasher.hash('what somebody else chose meanwhile');
+    const changePassword = vi.spyOn(users, 'changePassword');
+    const { changePassword: original } = createUserStore(database, REVOCATION);
+    changePassword.mockImplementationOnce(async (...given) => {
+      await original(id, { old: (await hashOf(id))!, new: theirs }, undefined, OPERATOR);
+      return original(...given);
+    });
+    await expect(change(id, own)).rejects.toMatchObject(INVALID_CREDENTIALS);
+    const failures = `SELECT session_id, reason FROM audit_event WHERE type = 'SIGN_IN_FAILED' AND user_id = $1`;
+    expect(await database.query(failures, [id])).toEqual([{ session_id: own, reason: 'CHANGED_MEANWHILE' }]);
+    changePassword.mockRestore();
+  });
+
   it('is refused for a disabled user', async () => {
     const { id } = await newUser({ disabled: true });
     await expect(change(id, uuidv7())).rejects.toMatchObject(INVALID_CREDENTIALS);

@@ -128,7 +128,7 @@ const cases: Case[] = [
   [
     'a wrong password of someone who is signed in',
     () => call.fault('change-password', { input: { currentPassword: WRONG, newPassword: NEW_PASSWORD } }, asOwner()),
-    () => byOwner({ type: 'SIGN_IN_FAILED', reason: 'WRONG_PASSWORD' }),
+    () => byOwner({ type: 'SIGN_IN_FAILED', sessionId: own.session.id, reason: 'WRONG_PASSWORD' }),
   ],
   [
     'a refresh token that is used again',

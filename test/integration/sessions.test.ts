@@ -81,6 +81,8 @@ describe('signing in', () => {
   it('is refused to a user who was disabled meanwhile', async () => {
     await engine.users.setDisabled(userId, true, OPERATOR);
     expect(await codeOf(engine.signIn(userId))).toBe('INVALID_CREDENTIALS');
+    const failures = `SELECT reason FROM audit_event WHERE type = 'SIGN_IN_FAILED' AND user_id = $1`;
+    expect(await engine.database.query(failures, [userId])).toEqual([{ reason: 'CHANGED_MEANWHILE' }]);
   });
 
   it('is refused on a password that was changed since it was verified', async () => {

@@ -4,6 +4,7 @@ import { createSecretRing, type SecretRing } from '../../src/crypto/secret-ring.
 import { AuthError } from '../../src/errors.js';
 import { createKeyRing } from '../../src/keys/key-ring.js';
 import { createMetrics, type Metrics } from '../../src/metrics.js';
+import { createAuditStore } from '../../src/persistence/audit.store.js';
 import { openDatabase, type Database } from '../../src/persistence/database.js';
 import type { RevocationEntry } from '../../src/persistence/revocation.store.js';
 import { createSessionStore, type SessionStore } from '../../src/persistence/session.store.js';
@@ -106,7 +107,17 @@ async function compose(database: Database, variables: Variables): Promise<Sessio
   const metrics = createMetrics();
   const announced: RevocationEntry[] = [];
   const announce = (entries: readonly RevocationEntry[]) => void announced.push(...entries);
-  const sessions = createSessions({ store, secrets, accessTokens, activity, settings: config, announce, metrics, log });
+  const sessions = createSessions({
+    store,
+    audit: createAuditStore(counted),
+    secrets,
+    accessTokens,
+    activity,
+    settings: config,
+    announce,
+    metrics,
+    log,
+  });
 
   const claims = async ({ accessToken }: TokenPair) => {
     const verdict = await accessTokens.verify(accessToken);
