@@ -54,8 +54,8 @@ interface Signing {
   /** `Auth.logout`. */
   readonly logout: (options?: { readonly everywhere?: boolean }) => Promise<LogoutResult>;
   /**
-   * Tells the server of logouts that it does not know of, whatever has become of them in the storage, or of those there, and goes on trying. True: it has confirmed all.
-   * Never rejects.
+   * Tells the server of these logouts, whatever has become of them in the storage, or of those there, and goes on trying. True: it has confirmed
+   * all. Never rejects.
    */
   readonly report: (revocations?: readonly Revocation[]) => Promise<boolean>;
 }
