@@ -67,7 +67,8 @@ export interface Auth {
   readonly recover: (errors: readonly GraphQLErrorLike[], sent: string | undefined) => Promise<string | undefined>;
   /**
    * `fetch` with the bearer, for requests to the endpoint's origin that carry no Authorization header of their own. Sends once more after a refresh
-   * when the answer is UNAUTHENTICATED for a reason that a refresh cures.
+   * when the answer is UNAUTHENTICATED for a reason that a refresh cures. A `signal` ends the request, and not the wait for an access token before it,
+   * which others share and `requestTimeoutMs` bounds.
    *
    * @throws {OfflineError} as `accessToken` does; and what `fetch` throws.
    */
