@@ -12,7 +12,7 @@ import { report } from './lib/report.mjs';
 import { measureCapacity } from './rows/capacity.mjs';
 import { measureLogins } from './rows/logins.mjs';
 import { measureRefreshes } from './rows/refreshes.mjs';
-import { measureRevocations } from './rows/revocations.mjs';
+import { measureRevocationMemory, measureRevocations } from './rows/revocations.mjs';
 import { measureStarts } from './rows/starts.mjs';
 import { measureThroughput } from './rows/throughput.mjs';
 import { measureTokenCache } from './rows/token-cache.mjs';
@@ -61,7 +61,7 @@ async function measure(plan, wanted) {
   const hash = await insertUsers(query, ACCOUNTS);
 
   const rows = [];
-  let contestants = [];
+  let throughput;
   let capacity;
   const load = await startLoad();
   /** `viewer { id }` by sessions that a server has just let in. */
@@ -80,14 +80,13 @@ async function measure(plan, wanted) {
   };
   const shared = { plan, load, postgres, databaseUrl: urlOf('latchkey'), viewerCalls: viewerCallsIn('latchkey'), say };
 
-  if (isWanted('growth')) {
-    for (const size of REVOCATIONS) {
-      topic = 'setup';
-      say(`${figure(size)} revocations`);
-      const database = await copy(`revocations_${size}`);
-      await insertRevocations((sql, parameters) => postgres.query(database, sql, parameters), size);
-      await postgres.query(database, 'VACUUM ANALYZE');
-    }
+  const revocationTables = [];
+  for (const size of isWanted('growth') ? REVOCATIONS : isWanted('memory') ? [REVOCATIONS[0], REVOCATIONS.at(-1)] : []) {
+    say(`${figure(size)} revocations`);
+    const database = await copy(`revocations_${size}`);
+    await insertRevocations((sql, parameters) => postgres.query(database, sql, parameters), size);
+    await postgres.query(database, 'VACUUM ANALYZE');
+    revocationTables.push({ size, databaseUrl: urlOf(database), viewerCalls: viewerCallsIn(database) });
   }
   const sessionTables = [];
   for (const size of isWanted('growth') ? SESSIONS : isWanted('refresh') ? SESSIONS.slice(0, 1) : []) {
@@ -105,9 +104,8 @@ async function measure(plan, wanted) {
 
   if (isWanted('throughput')) {
     topic = 'throughput';
-    const measured = await measureThroughput(shared);
-    rows.push(...measured.rows);
-    contestants = measured.contestants;
+    throughput = await measureThroughput(shared);
+    rows.push(...throughput.rows);
   }
   if (isWanted('login')) {
     topic = 'login and flood';
@@ -119,12 +117,7 @@ async function measure(plan, wanted) {
   }
   if (isWanted('growth')) {
     topic = 'revocations';
-    const tables = REVOCATIONS.map((size) => ({
-      size,
-      databaseUrl: urlOf(`revocations_${size}`),
-      viewerCalls: viewerCallsIn(`revocations_${size}`),
-    }));
-    rows.push(...(await measureRevocations({ plan, load, tables, say })));
+    rows.push(...(await measureRevocations({ plan, load, tables: revocationTables, say })));
   }
   if (isWanted('growth')) {
     topic = 'capacity';
@@ -132,7 +125,10 @@ async function measure(plan, wanted) {
     capacity = await measureCapacity({ plan, postgres, databases, say });
   }
   if (isWanted('memory')) {
-    topic = 'token cache';
+    topic = 'memory of revocations';
+    const tables = [revocationTables[0], revocationTables.at(-1)];
+    rows.push(...(await measureRevocationMemory({ plan, load, tables, say })));
+    topic = 'memory of tokens';
     rows.push(...(await measureTokenCache(shared)));
   }
   if (isWanted('start')) {
@@ -143,7 +139,7 @@ async function measure(plan, wanted) {
   return report({
     plan,
     rows,
-    contestants,
+    throughput,
     capacity,
     postgresVersion: postgres.version,
     seconds: (performance.now() - begun) / 1000,

@@ -1,7 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import process from 'node:process';
 import { clearTimeout, setTimeout as setTimer } from 'node:timers';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -55,20 +57,26 @@ export async function end(child) {
   clearTimeout(timer);
 }
 
-/** Starts a Node program on the cores of a role, with a channel to talk through. */
-export function start(role, file, { env = {}, nodeArgs = [], cwd = bench } = {}) {
+/** Starts a Node program on the cores of a role, with a channel to talk through. What it prints is read here, or goes to a file while it runs. */
+export function start(role, file, { env = {}, nodeArgs = [], cwd = bench, isLogKept = false } = {}) {
   const [program, args] = pinned(role, process.execPath, [...nodeArgs, file]);
+  const folder = isLogKept ? mkdtempSync(join(tmpdir(), 'latchkey-bench-log-')) : undefined;
+  const log = folder === undefined ? 'pipe' : openSync(join(folder, 'stdout'), 'w');
   const child = spawn(program, args, {
     cwd,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_ENV: 'production', ...env },
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    stdio: ['ignore', log, 'pipe', 'ipc'],
   });
+  if (log !== 'pipe') closeSync(log);
   running.add(child);
   child.output = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => (child.output = `${child.output}${chunk}`.slice(-4000)));
+    stream?.on('data', (chunk) => (child.output = `${child.output}${chunk}`.slice(-4000)));
   }
-  child.on('exit', () => running.delete(child));
+  child.on('exit', () => {
+    running.delete(child);
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  });
   child.name = file;
   return child;
 }
@@ -100,8 +108,8 @@ export async function cpuOf(peer) {
 }
 
 /** Starts a peer and waits until it listens. */
-export async function startPeer(name, env, nodeArgs) {
-  const child = start('server', `peers/${name}.mjs`, { env, nodeArgs });
+export async function startPeer(name, env, options) {
+  const child = start('server', `peers/${name}.mjs`, { env, ...options });
   const { port, tokens } = await answer(child);
   return { child, origin: `http://127.0.0.1:${port}`, tokens };
 }

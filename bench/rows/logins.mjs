@@ -1,5 +1,5 @@
 import { ARGON2, documents, environmentFor, PASSWORD } from '../lib/latchkey.mjs';
-import { figure, median, medianRatio } from '../lib/figures.mjs';
+import { figure, median, ratiosOf } from '../lib/figures.mjs';
 import { startLoad } from '../lib/load.mjs';
 import { answer, end, startPeer } from '../lib/processes.mjs';
 
@@ -41,14 +41,14 @@ export async function measureLogins({ plan, load, databaseUrl, accounts, hash, v
   return [
     {
       row: 'login',
-      value: medianRatio(logins, bare),
+      ...ratiosOf(logins, bare),
       atLeast: 0.9,
       detail: `${figure(median(logins))}/s : ${figure(median(bare))}/s`,
       meaning: 'how much of the machine a login spends on argon2, where it belongs',
     },
     {
       row: 'flood',
-      value: medianRatio(flooded, calm),
+      ...ratiosOf(flooded, calm),
       atMost: 5,
       detail: `${figure(median(flooded))} ms : ${figure(median(calm))} ms`,
       meaning: 'what everyone else feels when 200 callers log in at once (p99)',

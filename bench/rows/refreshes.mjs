@@ -1,50 +1,65 @@
 import { documents, environmentFor, POOL_MAX } from '../lib/latchkey.mjs';
-import { figure, median, medianRatio } from '../lib/figures.mjs';
+import { figure, median, ratiosOf } from '../lib/figures.mjs';
 import { answer, end, startPeer } from '../lib/processes.mjs';
+import { around, takeTurns } from '../lib/turns.mjs';
 
 /** Every refresh rotates, however soon after the last. */
 const strict = { LATCHKEY_REFRESH_GRACE_SECONDS: '0' };
+const BARE = 'bare';
 
 /** Refreshes beside the bare statement, and as the table of sessions grows. */
 export async function measureRefreshes({ plan, load, tables, bareSessions, say }) {
-  const servers = [];
+  const servers = new Map();
   for (const { size, databaseUrl, tokens } of tables) {
-    servers.push({ size, tokens, peer: await startPeer('latchkey', environmentFor(databaseUrl, strict)), perSecond: [] });
+    servers.set(size, { tokens, peer: await startPeer('latchkey', environmentFor(databaseUrl, strict)) });
   }
   const loop = await startPeer('rotation-loop', { DATABASE_URL: tables[0].databaseUrl, POOL_MAX: String(POOL_MAX) });
-  const bare = [];
+  const [smallest, ...larger] = tables.map(({ size }) => size);
   const { rounds, callers, firstWarmupSeconds, seconds } = plan.refresh;
-  for (let round = 1; round <= rounds; round += 1) {
-    const warmupSeconds = round === 1 ? firstWarmupSeconds : plan.refresh.warmupSeconds;
-    const job = { callers, warmupSeconds, seconds, ...(round === 1 ? { sessions: bareSessions } : {}) };
-    bare.push((await answer(loop.child, job)).perSecond);
-    for (const server of servers) {
-      const refresh = { kind: 'refresh', origin: server.peer.origin, tokens: server.tokens, document: documents.refresh };
-      const result = await load.run({ ...refresh, callers, warmupSeconds, seconds });
-      server.perSecond.push(result.perSecond);
-      server.tokens = result.tokens;
-      say(
-        `round ${round} of ${rounds}: ${figure(result.perSecond)} refreshes/s with ${figure(server.size)} sessions, ${figure(bare.at(-1))}/s bare`,
-      );
-    }
-  }
-  await Promise.all([...servers.map(({ peer }) => end(peer.child)), end(loop.child)]);
+  const warmed = new Set();
+  const turns = await takeTurns({
+    order: around(smallest, [BARE, ...larger]),
+    rounds,
+    async measure(name, round) {
+      const isFirst = !warmed.has(name);
+      warmed.add(name);
+      const job = { callers, warmupSeconds: isFirst ? firstWarmupSeconds : plan.refresh.warmupSeconds, seconds };
+      if (name === BARE) {
+        const { perSecond } = await answer(loop.child, { ...job, ...(isFirst ? { sessions: bareSessions } : {}) });
+        say(`round ${round + 1} of ${rounds}: ${figure(perSecond)}/s bare`);
+        return perSecond;
+      }
+      const server = servers.get(name);
+      const { perSecond, tokens } = await load.run({
+        kind: 'refresh',
+        origin: server.peer.origin,
+        tokens: server.tokens,
+        document: documents.refresh,
+        ...job,
+      });
+      server.tokens = tokens;
+      say(`round ${round + 1} of ${rounds}: ${figure(perSecond)} refreshes/s with ${figure(name)} sessions`);
+      return perSecond;
+    },
+  });
+  await Promise.all([...[...servers.values()].map(({ peer }) => end(peer.child)), end(loop.child)]);
 
-  const [smallest, ...larger] = servers;
+  const compared = (measured, against) => {
+    const [ours, theirs] = turns.beside(measured, against);
+    return { ...ratiosOf(ours, theirs), detail: `${figure(median(ours))}/s : ${figure(median(theirs))}/s` };
+  };
   return [
     {
       row: 'refresh',
-      value: medianRatio(smallest.perSecond, bare),
+      ...compared(smallest, BARE),
       atLeast: 0.5,
-      detail: `${figure(median(smallest.perSecond))}/s : ${figure(median(bare))}/s`,
       meaning: 'what HTTP, GraphQL, sealing and signing cost on top of the one statement',
     },
-    ...larger.map(({ size, perSecond }) => ({
+    ...larger.map((size) => ({
       row: `growth: ${figure(size)} sessions`,
-      value: medianRatio(perSecond, smallest.perSecond),
+      ...compared(size, smallest),
       atLeast: 0.9,
-      detail: `${figure(median(perSecond))}/s : ${figure(median(smallest.perSecond))}/s`,
-      meaning: `refresh with so many sessions in the table, against ${figure(smallest.size)}`,
+      meaning: `refresh with so many sessions in the table, against ${figure(smallest)}`,
     })),
   ];
 }

@@ -1,51 +1,62 @@
 import { environmentFor } from '../lib/latchkey.mjs';
-import { figure, median, medianRatio } from '../lib/figures.mjs';
-import { answer, end, startPeer } from '../lib/processes.mjs';
+import { figure, median, ratiosOf } from '../lib/figures.mjs';
+import { end, startPeer } from '../lib/processes.mjs';
+import { around, takeTurns } from '../lib/turns.mjs';
+import { COLLECTABLE, growthOf, memoryOf } from './memory.mjs';
 
-const MIB = 2 ** 20;
-const COLLECTABLE = ['--expose-gc'];
-
-export async function residentMib(peer) {
-  return (await answer(peer.child, 'memory')).residentBytes / MIB;
-}
-
-/** `viewer { id }` as live revocations grow, and what they take of memory. */
+/** `viewer { id }` as live revocations grow. */
 export async function measureRevocations({ plan, load, tables, say }) {
-  const servers = [];
-  const resident = new Map();
+  const servers = new Map();
   for (const { size, databaseUrl, viewerCalls } of tables) {
     say(`starting with ${figure(size)} revocations`);
-    const peer = await startPeer('latchkey', environmentFor(databaseUrl), COLLECTABLE);
-    servers.push({ size, peer, calls: await viewerCalls(peer.origin), perSecond: [] });
+    const peer = await startPeer('latchkey', environmentFor(databaseUrl));
+    servers.set(size, { origin: peer.origin, child: peer.child, calls: await viewerCalls(peer.origin) });
   }
+  const [smallest, ...larger] = servers.keys();
   const { rounds, callers, warmupSeconds, seconds } = plan.revocations;
-  for (let round = 1; round <= rounds; round += 1) {
-    for (const { size, peer, calls, perSecond } of servers) {
-      const job = { kind: 'repeat', origin: peer.origin, calls, callers, warmupSeconds, seconds };
-      perSecond.push((await load.run(job)).perSecond);
-      // Of each after its own load: who idles beside the others may have lost pages to the system.
-      if (round === rounds) resident.set(size, await residentMib(peer));
-      say(`round ${round} of ${rounds}: ${figure(perSecond.at(-1))}/s with ${figure(size)} revocations`);
+  const turns = await takeTurns({
+    order: around(smallest, larger),
+    rounds,
+    async measure(size, round) {
+      const { origin, calls } = servers.get(size);
+      const { perSecond } = await load.run({ kind: 'repeat', origin, calls, callers, warmupSeconds, seconds });
+      say(`round ${round + 1} of ${rounds}: ${figure(perSecond)}/s with ${figure(size)} revocations`);
+      return perSecond;
+    },
+  });
+  await Promise.all([...servers.values()].map(({ child }) => end(child)));
+
+  return larger.map((size) => {
+    const [ours, theirs] = turns.beside(size, smallest);
+    return {
+      row: `growth: ${figure(size)} revocations`,
+      ...ratiosOf(ours, theirs),
+      atLeast: 0.9,
+      detail: `${figure(median(ours))}/s : ${figure(median(theirs))}/s`,
+      meaning: `\`viewer { id }\` with so many live revocations, against ${figure(smallest)}`,
+    };
+  });
+}
+
+/** What live revocations take of memory: in each round two servers of its own, which do the same work. */
+export async function measureRevocationMemory({ plan, load, tables, say }) {
+  const { rounds, seconds } = plan.memory.revocations;
+  const known = new Map(tables.map(({ size }) => [size, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const { size, databaseUrl, viewerCalls } of tables) {
+      const peer = await startPeer('latchkey', environmentFor(databaseUrl), COLLECTABLE);
+      const calls = await viewerCalls(peer.origin);
+      await load.run({ kind: 'repeat', origin: peer.origin, calls, callers: plan.revocations.callers, seconds });
+      known.get(size).push(await memoryOf(peer));
+      await end(peer.child);
+      say(`round ${round + 1} of ${rounds}: ${figure(known.get(size).at(-1).resident)} MiB with ${figure(size)} revocations`);
     }
   }
-  const [smallest, ...larger] = servers;
-  const [small, large] = [smallest.size, servers.at(-1).size].map((size) => resident.get(size));
-  await Promise.all(servers.map(({ peer }) => end(peer.child)));
-
+  const [small, large] = known.values();
   return [
-    ...larger.map(({ size, perSecond }) => ({
-      row: `growth: ${figure(size)} revocations`,
-      value: medianRatio(perSecond, smallest.perSecond),
-      atLeast: 0.9,
-      detail: `${figure(median(perSecond))}/s : ${figure(median(smallest.perSecond))}/s`,
-      meaning: `\`viewer { id }\` with so many live revocations, against ${figure(smallest.size)}`,
-    })),
     {
       row: 'memory: 10⁶ revocations',
-      value: large - small,
-      unit: 'MiB',
-      atMost: 64,
-      detail: `${figure(large)} MiB : ${figure(small)} MiB`,
+      ...growthOf(large, small),
       meaning: 'what is resident beyond a server that knows ten, both after the same load and a collection',
     },
   ];

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { environmentFor } from '../lib/latchkey.mjs';
-import { figure, median, medianRatio } from '../lib/figures.mjs';
+import { figure, median, ratiosOf } from '../lib/figures.mjs';
 import { end, freePort, start } from '../lib/processes.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -27,7 +27,7 @@ export async function measureStarts({ plan, databaseUrl, say }) {
   return [
     {
       row: 'start',
-      value: medianRatio(latchkey, alone),
+      ...ratiosOf(latchkey, alone),
       atMost: 4,
       detail: `${figure(median(latchkey))} ms : ${figure(median(alone))} ms`,
       meaning: 'how long a restart, or one more replica, is waited for',

@@ -1,6 +1,7 @@
 import { documents, environmentFor, insertSessions, signIn } from '../lib/latchkey.mjs';
-import { median, medianRatio } from '../lib/figures.mjs';
+import { figure, median, ratiosOf } from '../lib/figures.mjs';
 import { cpuOf, end, startPeer } from '../lib/processes.mjs';
+import { around, takeTurns } from '../lib/turns.mjs';
 
 /** What each pair of contestants says. */
 const rows = [
@@ -49,6 +50,13 @@ const rows = [
   },
 ];
 
+const LOGGED = 'viewer, with the request log';
+const ORDER = [
+  ...around('viewer', ['public', 'express-jsonwebtoken', 'apollo-jose', 'apollo-session', 'better-auth', 'mercurius-jit', LOGGED]),
+  'profile',
+  'profile-by-hand',
+];
+
 const SESSIONS = 32;
 const PROFILE_SESSIONS = 3;
 
@@ -57,15 +65,18 @@ export async function measureThroughput({ plan, load, postgres, databaseUrl, say
   const query = (sql, parameters) => postgres.query('latchkey', sql, parameters);
   const latchkey = await startPeer('latchkey', environmentFor(databaseUrl));
   const tokens = await signIn(latchkey.origin, await insertSessions(query, SESSIONS, true));
+  const logging = await startPeer('latchkey', environmentFor(databaseUrl, { LATCHKEY_LOG_LEVEL: 'info' }), { isLogKept: true });
+  const loggedTokens = await signIn(logging.origin, await insertSessions(query, SESSIONS, true));
   const someone = await insertProfile(query);
   const profileTokens = await signIn(latchkey.origin, someone);
 
   const contestants = {
     public: { peer: latchkey, calls: [graphqlCall(documents.publicViewer)] },
     viewer: { peer: latchkey, calls: tokens.map((token) => graphqlCall(documents.viewer, token)) },
+    [LOGGED]: { peer: logging, calls: loggedTokens.map((token) => graphqlCall(documents.viewer, token)) },
     profile: { peer: latchkey, calls: profileTokens.map((token) => graphqlCall(documents.profile, token)) },
   };
-  const peers = [latchkey];
+  const peers = [latchkey, logging];
   for (const name of ['express-jsonwebtoken', 'apollo-jose', 'apollo-session', 'better-auth', 'mercurius-jit', 'profile-by-hand']) {
     say(`starting ${name}`);
     const peer = await startPeer(name, { DATABASE_URL: name === 'better-auth' ? postgres.urlOf('better_auth') : databaseUrl });
@@ -74,42 +85,46 @@ export async function measureThroughput({ plan, load, postgres, databaseUrl, say
   }
   for (const [name, contestant] of Object.entries(contestants)) await expectFirstAnswers(name, contestant);
 
-  const results = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]));
   const { rounds, callers, firstWarmupSeconds, warmupSeconds, seconds } = plan.throughput;
-  for (let round = 0; round < rounds; round += 1) {
-    for (const [name, { peer, calls }] of Object.entries(contestants)) {
-      const job = {
-        kind: 'repeat',
-        origin: peer.origin,
-        calls,
-        callers,
-        warmupSeconds: round === 0 ? firstWarmupSeconds : warmupSeconds,
-        seconds,
-      };
+  const warmed = new Set();
+  const turns = await takeTurns({
+    order: ORDER,
+    rounds,
+    async measure(name, round) {
+      const { peer, calls } = contestants[name];
+      const job = { kind: 'repeat', origin: peer.origin, calls, callers, seconds };
       const cpuBefore = await cpuOf(peer);
-      const result = await load.run(job);
-      results[name].push({ ...result, cpu: ((await cpuOf(peer)) - cpuBefore) / result.answered });
+      const result = await load.run({ ...job, warmupSeconds: warmed.has(name) ? warmupSeconds : firstWarmupSeconds });
+      warmed.add(name);
       say(`round ${round + 1} of ${rounds}: ${name} ${Math.round(result.perSecond)}/s`);
-    }
-  }
+      return { ...result, cpu: ((await cpuOf(peer)) - cpuBefore) / result.answered };
+    },
+  });
   await Promise.all(peers.map(({ child }) => end(child)));
 
-  const rates = (name) => results[name].map(({ perSecond }) => perSecond);
+  const ratesBeside = (...pair) => turns.beside(...pair).map((results) => results.map(({ perSecond }) => perSecond));
   return {
-    rows: rows.map(({ measured, against, ...row }) => ({
-      ...row,
-      value: medianRatio(rates(measured), rates(against)),
-      atLeast: row.aim,
-      detail: `${Math.round(median(rates(measured)))}/s : ${Math.round(median(rates(against)))}/s`,
-    })),
-    contestants: Object.entries(results).map(([name, all]) => ({
-      name,
-      perSecond: median(all.map(({ perSecond }) => perSecond)),
-      cpu: median(all.map(({ cpu }) => cpu)),
-      p50: median(all.map(({ p50 }) => p50)),
-      p99: median(all.map(({ p99 }) => p99)),
-      busy: median(all.map(({ busy }) => busy)),
-    })),
+    rows: rows.map(({ measured, against, ...row }) => {
+      const [ours, theirs] = ratesBeside(measured, against);
+      return {
+        ...row,
+        ...ratiosOf(ours, theirs),
+        atLeast: row.aim,
+        detail: `${figure(median(ours))}/s : ${figure(median(theirs))}/s`,
+      };
+    }),
+    contestants: Object.keys(contestants).map((name) => {
+      const medianOf = (what) => median(turns.all(name).map((result) => result[what]));
+      return {
+        name,
+        perSecond: medianOf('perSecond'),
+        cpu: medianOf('cpu'),
+        p50: medianOf('p50'),
+        p99: medianOf('p99'),
+        busy: medianOf('busy'),
+      };
+    }),
+    requestLog: ratiosOf(...ratesBeside(LOGGED, 'viewer')),
   };
 }
 

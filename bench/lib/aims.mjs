@@ -1,0 +1,3 @@
+export function isMet({ value, atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY }) {
+  return value >= atLeast && value <= atMost;
+}
