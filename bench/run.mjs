@@ -10,6 +10,7 @@ import { startPostgres } from './lib/postgres.mjs';
 import { describeCores, endAll } from './lib/processes.mjs';
 import { report } from './lib/report.mjs';
 import { measureCapacity } from './rows/capacity.mjs';
+import { measureEnumeration } from './rows/enumeration.mjs';
 import { measureLogins } from './rows/logins.mjs';
 import { measureRefreshes } from './rows/refreshes.mjs';
 import { measureRevocationMemory, measureRevocations } from './rows/revocations.mjs';
@@ -109,7 +110,10 @@ async function measure(plan, wanted) {
   }
   if (isWanted('login')) {
     topic = 'login and flood';
-    rows.push(...(await measureLogins({ ...shared, accounts: { prefix: 'person', count: ACCOUNTS }, hash })));
+    const accounts = { prefix: 'person', count: ACCOUNTS };
+    rows.push(...(await measureLogins({ ...shared, accounts, hash })));
+    topic = 'enumeration';
+    rows.push(...(await measureEnumeration({ ...shared, query, accounts })));
   }
   if (sessionTables.length > 0) {
     topic = 'refresh';

@@ -11,6 +11,8 @@ const oneArray = ({ row }, rows) => {
 const oneIndex = () =>
   'A refresh finds its session by one index, which is a level or two deeper in a larger table, and writes that row; the server does the same work whatever the size.';
 
+const oneHash = () => 'All of them cost one hash at the parameters in force, and the same statements.';
+
 /** What stands in the way of an aim. Told only of rows that do not meet theirs; what depends on a run is taken from it. */
 export const explanations = {
   'auth overhead': () =>
@@ -28,6 +30,8 @@ export const explanations = {
   login: () =>
     'A login is six statements around the hash (who it is, two counters begun and settled, and the session with its audit event and its user) and a signature, on the one core that hashes too.',
   flood: () => 'On one core the hash and everyone else share it: whoever comes while one is computed waits for a slice of the scheduler.',
+  'enumeration: unknown': oneHash,
+  'enumeration: disabled': oneHash,
   refresh: () =>
     'The bare statement is the work of the database’s core, a refresh that of the server’s: HTTP, Apollo and graphql-js as for any operation, two MACs and three digests, and an Ed25519 signature, which was a tenth of it in a profile. User and roles come with the rotation, in one statement.',
   'growth: 100,000 sessions': oneIndex,
