@@ -1,3 +1,5 @@
+import { NIL } from 'uuid';
+
 import type { Database } from './database.js';
 import { REVOCATION_MARGIN_SECONDS } from './revocation.store.js';
 
@@ -52,18 +54,19 @@ export function createHousekeepingStore(db: Database): HousekeepingStore {
     return rows[0]?.count ?? 0;
   };
 
-  const walk = async (table: string, key: string, type: string, isDue: string, after: string | undefined): Promise<Walked> => {
+  /** `after`: a key, or what is below all of them. One comparison, so that the plan of a prepared statement goes by the index too. */
+  const walk = async (table: string, key: string, type: string, isDue: string, after: string): Promise<Walked> => {
     const [row] = await db.query<{ removed: number; last: string | null; seen: number; mine: boolean }>(
       `WITH ${TURN}, window_ AS (
          SELECT ${key} AS key, ${isDue} AS is_due FROM (
-           SELECT * FROM ${table} WHERE (SELECT mine FROM turn) AND ($1::text IS NULL OR ${key} > $1::text::${type}) ORDER BY ${key} LIMIT ${BATCH}
+           SELECT * FROM ${table} WHERE (SELECT mine FROM turn) AND ${key} > $1::${type} ORDER BY ${key} LIMIT ${BATCH}
          ) AS next
        ), removed AS (
          DELETE FROM ${table} t USING window_ w WHERE t.${key} = w.key AND w.is_due RETURNING 1
        )
        SELECT (SELECT count(*)::int FROM removed) AS removed, (SELECT count(*)::int FROM window_) AS seen, (SELECT mine FROM turn) AS mine,
               (SELECT key::text FROM window_ ORDER BY key DESC LIMIT 1) AS last`,
-      [after ?? null],
+      [after],
     );
     // Another replica has the turn: the walk stands still.
     if (row?.mine !== true) return { removed: 0, last: after, isOurTurn: false };
@@ -76,7 +79,7 @@ export function createHousekeepingStore(db: Database): HousekeepingStore {
     removeSigningKeys: () => removeOldest('signing_key', 'kid', `coalesce(expires_at < now() - interval '7 days', false)`),
     removeAuditEvents: (retentionDays) =>
       removeOldest('audit_event', 'id', `occurred_at < now() - make_interval(days => $1)`, [retentionDays]),
-    removeSessions: (after) => walk('session', 'id', 'uuid', SESSION_IS_DUE, after),
-    removeThrottles: (after) => walk('throttle', 'key', 'text', THROTTLE_IS_DUE, after),
+    removeSessions: (after = NIL) => walk('session', 'id', 'uuid', SESSION_IS_DUE, after),
+    removeThrottles: (after = '') => walk('throttle', 'key', 'text', THROTTLE_IS_DUE, after),
   };
 }

@@ -172,6 +172,24 @@ describe('housekeeping', () => {
   });
 });
 
+describeOnPostgres('a walk through a large table', () => {
+  it.each(['removeSessions', 'removeThrottles'] as const)('goes on by the index, whatever the plan of the statement: %s', async (walk) => {
+    const asked: string[] = [];
+    const query: Database['query'] = (sql) => {
+      asked.push(sql);
+      return Promise.resolve([]);
+    };
+    await createHousekeepingStore({ ...database, query })[walk]('019aa000-0000-7000-8000-000000000001');
+    const client = new pg.Client({ connectionString: testDatabase.url });
+    await client.connect();
+    await client.query('SET enable_seqscan = off');
+    // That of a prepared statement, made without its parameters.
+    const { rows } = await client.query<{ 'QUERY PLAN': string }>(`EXPLAIN (GENERIC_PLAN) ${asked[0]!}`);
+    await client.end();
+    expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toMatch(/Index Cond: \((id|key) > /);
+  });
+});
+
 describeOnPostgres('housekeeping on several replicas', () => {
   it('is done by one at a time: who does not have the turn removes nothing, and does not wait', async () => {
     await database.query(auditEvent('-400 days'));
