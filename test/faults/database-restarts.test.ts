@@ -93,19 +93,25 @@ describeOnPostgres('a database that fails under fifty clients', () => {
     const admin = await cluster.connect();
     await admin.query('BEGIN');
     await admin.query('SELECT FROM session FOR UPDATE');
+    const toldBefore = storm.retries;
     await pause(4000);
+    const told = storm.retries - toldBefore;
     await admin.query('COMMIT');
     await admin.end();
     await conclude('R6', [await storm.healed()]);
+    expect(told).toBeGreaterThan(storm.clients.length);
   });
 
   it('R6: a database that only reads, as a standby does, signs nobody out', async () => {
     await begin();
+    const toldBefore = storm.retries;
     await cluster.query(`ALTER SYSTEM SET default_transaction_read_only = on`);
     await cluster.query('SELECT pg_reload_conf()');
     await pause(3000);
+    const told = storm.retries - toldBefore;
     await cluster.query(`ALTER SYSTEM RESET default_transaction_read_only`);
     await cluster.query('SELECT pg_reload_conf()');
     await conclude('R6', [await storm.healed()]);
+    expect(told).toBeGreaterThan(storm.clients.length);
   });
 });

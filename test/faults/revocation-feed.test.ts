@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { bearer, operation } from '../support/client.js';
 import { describeOnPostgres } from '../support/database.js';
 import { medianAndWorst, printFigures } from '../support/figures.js';
-import { call, HonestClient, WHO_AM_I } from '../support/honest-client.js';
+import { call, callUntilAnswered, HonestClient, WHO_AM_I } from '../support/honest-client.js';
 import { startPostgresCluster, type PostgresCluster } from '../support/postgres-cluster.js';
 import { build } from '../support/process.js';
 import { createReplica, type Replica } from '../support/replica.js';
@@ -36,12 +36,12 @@ describeOnPostgres('two processes with nothing but a database between them', () 
   const signIn = async (count: number) => {
     const clients = [];
     for (let made = 0; made < count; made += 1) clients.push(await HonestClient.register([here.url]));
-    for (const { tokens } of clients) expect((await ask(tokens.accessToken)).kind).toBe('answered');
+    for (const { tokens } of clients) expect((await callUntilAnswered(() => ask(tokens.accessToken))).kind).toBe('answered');
     return clients;
   };
   const ask = (accessToken: string) => call(there.url, WHO_AM_I, {}, bearer(accessToken));
-  const logOut = async ({ tokens }: HonestClient) => {
-    const outcome = await call(here.url, operation('logout'), { input: { refreshToken: tokens.refreshToken } });
+  const logOut = async ({ tokens: { refreshToken } }: HonestClient) => {
+    const outcome = await callUntilAnswered(() => call(here.url, operation('logout'), { input: { refreshToken } }));
     expect(outcome).toEqual({ kind: 'answered', answer: { success: true } });
   };
 
@@ -54,11 +54,11 @@ describeOnPostgres('two processes with nothing but a database between them', () 
       const begunAfterMs = performance.now() - revokedAt;
       const outcome = await ask(tokens.accessToken);
       calls += 1;
-      if (outcome.kind !== 'answered') {
+      if (outcome.kind === 'refused' || outcome.kind === 'unexpected') {
         expect(outcome).toEqual({ kind: 'refused', code });
         return { afterMs: performance.now() - revokedAt, acceptedAfterBound, calls };
       }
-      if (begunAfterMs > BOUND_MS) acceptedAfterBound += 1;
+      if (begunAfterMs > BOUND_MS && outcome.kind === 'answered') acceptedAfterBound += 1;
       if (begunAfterMs > 10 * BOUND_MS) throw new Error('The revocation is never seen.');
       await pause(1);
     }
@@ -84,8 +84,8 @@ describeOnPostgres('two processes with nothing but a database between them', () 
       worst,
       'accepted after the bound': acceptedAfterBound,
     });
+    // The worst is no promise: a call may be begun before the bound, and refused after it.
     expect(acceptedAfterBound).toBe(0);
-    expect(worst).toBeLessThan(BOUND_MS);
   };
 
   it('S1: a logout on one is known to the other within the bound, two hundred times', async () => {
@@ -101,7 +101,8 @@ describeOnPostgres('two processes with nothing but a database between them', () 
     await admin!.refresh();
     const change = async ({ tokens }: HonestClient) => {
       const authorization = bearer(admin!.tokens.accessToken);
-      expect((await call(here.url, operation(name), { input: inputOf(tokens.user.id) }, authorization)).kind).toBe('answered');
+      const outcome = await callUntilAnswered(() => call(here.url, operation(name), { input: inputOf(tokens.user.id) }, authorization));
+      expect(outcome.kind).toBe('answered');
     };
     report(name, 'changes', await endAndMeasure(clients, change, 'TOKEN_STALE'));
   });
@@ -117,7 +118,7 @@ describeOnPostgres('two processes with nothing but a database between them', () 
       ]);
       // Each of them is polled: the cursor has had every reason to move on.
       await logOutAndMeasure(later);
-      expect((await ask(early!.tokens.accessToken)).kind).toBe('answered');
+      expect((await callUntilAnswered(() => ask(early!.tokens.accessToken))).kind).toBe('answered');
       await admin.query('COMMIT');
       results.push(await untilRefused(early!));
       await admin.end();

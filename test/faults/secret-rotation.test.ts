@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
+import { createSecretRing } from '../../src/crypto/secret-ring.js';
 import type { Tokens } from '../support/calls.js';
 import { operation } from '../support/client.js';
 import { describeOnPostgres } from '../support/database.js';
@@ -40,6 +41,16 @@ describeOnPostgres('LATCHKEY_SECRETS, replaced while fifty clients refresh', () 
     }
   };
 
+  /** Signing keys, and sessions of those who are awake, that the secret has not sealed yet. */
+  const sealedBefore = async (secret: string, asleep: readonly string[]) => {
+    const [row] = await cluster.query<{ count: number }>(
+      `SELECT ((SELECT count(*) FROM session WHERE secret_id <> $1 AND id <> ALL ($2::uuid[]))
+             + (SELECT count(*) FROM signing_key WHERE secret_id <> $1))::int AS count`,
+      [createSecretRing([secret]).active.id, asleep],
+    );
+    return row!.count;
+  };
+
   it('R14: rolled out in steps it signs nobody out; a secret that is dropped ends what it alone sealed, and revokes nothing', async () => {
     const sleepers = await Promise.all(Array.from({ length: 5 }, () => HonestClient.register([replicas[0].url])));
     const storm = await startStorm(replicas.map(({ url }) => url));
@@ -47,8 +58,11 @@ describeOnPostgres('LATCHKEY_SECRETS, replaced while fifty clients refresh', () 
     // Accepted everywhere before it is used anywhere.
     await roll(`${OLD},${NEW}`);
     await roll(`${NEW},${OLD}`);
-    // Everyone who is awake has a token of the new secret by now; the signing keys are sealed anew.
-    await pause(3000);
+    // Everyone who is awake has a token of the new secret, and the signing keys are sealed anew.
+    const asleep = sleepers.map(({ tokens }) => tokens.session.id);
+    await expect.poll(() => sealedBefore(NEW, asleep), { timeout: 30_000 }).toBe(0);
+    // Whose row says so may still wait for the answer.
+    await storm.healed();
     await roll(NEW);
     await storm.end();
 
