@@ -4,8 +4,12 @@ import type { TokenPair } from '../../src/sessions/token-pair.js';
 import { createTestDatabase, describeOnPostgres, type TestDatabase } from '../support/database.js';
 import { codeOf, openSessionEngine, type SessionEngine } from '../support/session-engine.js';
 
-/** A thousand callers queue for the connections of a replica: how long that takes is not what these tests are about. */
-const PATIENCE = { LATCHKEY_DATABASE_TIMEOUT_MS: '60000' };
+const GRACE_SECONDS = 60;
+/**
+ * A thousand callers queue for the connections of a replica: how long that takes is not what these tests are about. What comes too late for the
+ * grace is judged as theft, so that is as long as can be.
+ */
+const PATIENCE = { LATCHKEY_DATABASE_TIMEOUT_MS: '60000', LATCHKEY_REFRESH_GRACE_SECONDS: String(GRACE_SECONDS) };
 
 describeOnPostgres('refreshes that race', () => {
   let testDatabase: TestDatabase;
@@ -37,7 +41,7 @@ describeOnPostgres('refreshes that race', () => {
     expect(answers[0]!.refreshToken).not.toBe(pair.refreshToken);
     expect(await engine.row(pair)).toMatchObject({ generation: 2, isRevoked: false });
     expect(replicas.flatMap(({ lines }) => lines)).toEqual([]);
-    await engine.age(pair, 10);
+    await engine.age(pair, GRACE_SECONDS);
     expect((await engine.refresh(answers.at(-1)!)).grant.generation).toBe(3);
   });
 
@@ -63,7 +67,7 @@ describeOnPostgres('refreshes that race', () => {
     for (let round = 0; round < 50; round += 1) {
       const r1 = await engine.signIn(await engine.newUser());
       const r2 = await engine.refresh(r1, 'first');
-      await engine.age(r1, 60);
+      await engine.age(r1, GRACE_SECONDS);
       // One process retries a reply that was lost while another, which got it, goes on: the retry may come too late, and only then is reuse.
       const [retried, next] = await Promise.all([replicas[1].refresh(r1, 'first').catch(() => undefined), engine.refresh(r2, 'second')]);
       if (retried === undefined) expect((await engine.row(r1)).revokedReason).toBe('REFRESH_TOKEN_REUSED');
@@ -92,7 +96,7 @@ describeOnPostgres('refreshes that race', () => {
     const [engine] = replicas;
     const r1 = await engine.signIn(await engine.newUser());
     await engine.use(await engine.refresh(r1));
-    await engine.age(r1, 60);
+    await engine.age(r1, GRACE_SECONDS);
     const codes = await Promise.all(Array.from({ length: 100 }, (_, i) => codeOf(replicas[i % 2]!.refresh(r1))));
     expect(new Set(codes)).toEqual(new Set(['INVALID_REFRESH_TOKEN']));
     expect((await engine.row(r1)).revokedReason).toBe('REFRESH_TOKEN_REUSED');
