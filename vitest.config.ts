@@ -28,8 +28,8 @@ export default defineConfig({
       project('client', { testTimeout: 60_000, hookTimeout: 90_000 }, 'client/test'),
       project('e2e', { testTimeout: 90_000, hookTimeout: 90_000 }),
       project('postgres', { testTimeout: 60_000, hookTimeout: 60_000 }),
-      // One file at a time: each has several servers and a database to itself, and measures how fast they heal.
-      project('faults', { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }),
+      // One file at a time: each has several servers and a database to itself, and measures how fast they heal. Some start twenty servers.
+      project('faults', { testTimeout: 300_000, hookTimeout: 120_000, fileParallelism: false }),
       project('storms', { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }),
       project('browser', { testTimeout: 120_000, hookTimeout: 120_000 }),
     ],

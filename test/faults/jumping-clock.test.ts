@@ -15,6 +15,7 @@ import { createReplica, type Replica } from '../support/replica.js';
 
 const CLIENTS = 20;
 const HOUR = 3600;
+const MINUTE = 60;
 
 describeOnPostgres('a database whose clock jumps by an hour, forth and back', () => {
   let clock: MovableClock;
@@ -120,6 +121,46 @@ describeOnPostgres('a database whose clock jumps by an hour, forth and back', ()
     expect([ahead.older, behind.older, right.older]).toEqual([{ answered: CLIENTS }, { answered: CLIENTS }, { answered: CLIENTS }]);
   });
 
+  // A leap second is not tried: POSIX time has none, and a clock that is stepped or smeared for it is a second off, as any may be.
+  it.each([
+    ['forward', { before: 0, after: HOUR }],
+    ['back', { before: HOUR, after: 0 }],
+  ])('R13: when daylight saving puts the clocks of the database %s, no time that it keeps moves', async (_name, offsets) => {
+    const offset = async () => {
+      const [row] = await cluster.query<{ offset: number }>('SELECT extract(timezone FROM now())::int AS offset');
+      return row!.offset;
+    };
+    const setZone = async (zone: string) => {
+      await cluster.query(`ALTER SYSTEM SET timezone = '${zone}'`);
+      await cluster.query('SELECT pg_reload_conf()');
+    };
+    await setZone(zoneThatChangesIn(MINUTE, offsets.before));
+    await expect.poll(offset).toBe(offsets.before);
+    const [stays, leaves] = [await HonestClient.register([staying.url]), await HonestClient.register([staying.url])];
+    const before = stays.tokens;
+    await callUntilAnswered(() => call(staying.url, operation('logout'), { input: { refreshToken: leaves.tokens.refreshToken } }));
+
+    await setZone(zoneThatChangesIn(-MINUTE, offsets.before));
+    await expect.poll(offset).toBe(offsets.after);
+    await latchkey(['purge'], { DATABASE_URL: cluster.url });
+    await restarted.kill();
+    await restarted.start();
+    const after = await refresh(before.refreshToken, randomUUID());
+    const living = await Promise.all([staying, restarted].flatMap(({ url }) => [who(url, before), who(url, after)]));
+    const ended = await Promise.all([staying, restarted].map(({ url }) => who(url, leaves.tokens)));
+    await setZone('UTC');
+    printFigures('R13', {
+      'seconds that daylight saving moved the clocks': offsets.after - offsets.before,
+      'sessions lost': living.filter(({ kind }) => kind !== 'answered').length,
+      'tokens accepted after revocation': ended.filter(({ kind }) => kind === 'answered').length,
+    });
+    const lifetimes = { expiresIn: 900, refreshTokenExpiresIn: 30 * 24 * HOUR };
+    expect(before).toMatchObject(lifetimes);
+    expect(after).toMatchObject(lifetimes);
+    expect(living.map(verdictOf)).toEqual(living.map(() => 'answered'));
+    expect(ended.map(verdictOf)).toEqual(ended.map(() => 'SESSION_REVOKED'));
+  });
+
   it('R13: a signing key that was revoked meanwhile does not come back; what goes by the date of tokens is not done meanwhile', async () => {
     const variables = { DATABASE_URL: cluster.url };
     const { tokens } = await HonestClient.register([staying.url]);
@@ -137,3 +178,15 @@ describeOnPostgres('a database whose clock jumps by an hour, forth and back', ()
     await expect(latchkey(['sessions', 'revoke', '--all-access-tokens'], variables)).resolves.toContain('Ended');
   });
 });
+
+/** A time zone, as POSIX writes one, that leaves this offset so many seconds from now, and comes back to it half a year before and after. */
+function zoneThatChangesIn(seconds: number, offsetBefore: number): string {
+  const now = new Date();
+  const sinceNewYear = Math.floor((now.getTime() - Date.UTC(now.getUTCFullYear(), 0, 1)) / 1000) + seconds;
+  const day = Math.floor(sinceNewYear / (24 * HOUR));
+  // By the clock on the wall, for which a day may go on beyond its 24 hours.
+  const time = (sinceNewYear % (24 * HOUR)) + offsetBefore;
+  const change = `${day}/${Math.floor(time / HOUR)}:${Math.floor(time / MINUTE) % MINUTE}:${time % MINUTE}`;
+  const changeBack = `${(day + 182) % 365}/12`;
+  return `WINTER0SUMMER-1,${offsetBefore === 0 ? `${change},${changeBack}` : `${changeBack},${change}`}`;
+}
