@@ -140,12 +140,21 @@ describeOnPostgres('a database that is restored to an older state', () => {
     await cluster.start();
     await cluster.query(`ROLLBACK PREPARED 'lock'`);
 
+    await Promise.all([staying.ready(), restarted.ready()]);
+
     // The future that will not have been: at one replica, and at the other.
     await logOut(left!);
     const change = { currentPassword: PASSWORD, newPassword: 'nine orange trumpets fall' };
     await answer(restarted.url, 'change-password', change, kept.accessToken);
     await answer(restarted.url, 'revoke-session', { sessionId: revoked!.tokens.session.id }, other.accessToken);
-    const log = [...staying.log.slice(alreadyLogged), ...restarted.log].map((line) => `api-1  | ${JSON.stringify(line)}`).join('\n');
+    const logged = () => [...staying.log.slice(alreadyLogged), ...restarted.log];
+    const endedByLog = () => logged().flatMap(({ msg, sessionId, userId }) => (msg === 'sessions have ended' ? [sessionId ?? userId] : []));
+    const ids = [left!.tokens.session.id, revoked!.tokens.session.id, owner!.tokens.user.id];
+    // A line may be read here after the answer has come.
+    await expect.poll(endedByLog).toEqual(expect.arrayContaining(ids));
+    const log = logged()
+      .map((line) => `api-1  | ${JSON.stringify(line)}`)
+      .join('\n');
 
     await cluster.stop('immediate');
     await cluster.restoreBackup();
