@@ -67,7 +67,7 @@ export function createConnectionOptions(auth: Auth): ConnectionOptions {
       connecting(isRetry) {
         sent = undefined;
         if (!isRetry) owner = undefined;
-        isOwners(auth.state);
+        owner ??= ownerBy(auth.state);
       },
       opened(socket) {
         const its = (opened = socket as WebSocket);
