@@ -8,7 +8,6 @@ import { createApolloServer } from './graphql/apollo-server.js';
 import { createContextBuilder } from './graphql/context.js';
 import { buildSchema, operationNamesOf, type ResolverInstance } from './graphql/schema.js';
 import { createHttpApp } from './http/app.js';
-import { graphiqlRoute } from './http/graphiql-route.js';
 import { graphqlRoute } from './http/graphql-route.js';
 import { healthRoutes } from './http/health.js';
 import { explainListenFault } from './http/listen-fault.js';
@@ -139,7 +138,11 @@ async function serve({ config, log, database, core, work, overrides, closeDataba
   await app.register(graphqlRoute({ apollo, buildContext }));
   await app.register(wellKnownRoutes({ keys }));
   await app.register(healthRoutes({ readiness }));
-  if (config.graphiql) await app.register(graphiqlRoute({ assetsDir: GRAPHIQL_ASSETS }));
+  if (config.graphiql) {
+    // In production there is no page, and nothing that serves one is loaded.
+    const { graphiqlRoute } = await import('./http/graphiql-route.js');
+    await app.register(graphiqlRoute({ assetsDir: GRAPHIQL_ASSETS }));
+  }
 
   metrics.watch(
     'latchkey_revocation_feed_age_seconds',

@@ -1,4 +1,6 @@
-import { ApolloArmor } from '@escape.tech/graphql-armor';
+import { maxAliasesRule } from '@escape.tech/graphql-armor-max-aliases';
+import { maxDepthRule } from '@escape.tech/graphql-armor-max-depth';
+import { maxDirectivesRule } from '@escape.tech/graphql-armor-max-directives';
 import {
   getNamedType,
   GraphQLError,
@@ -32,18 +34,15 @@ export const parseOptions = { maxTokens: LIMITS.maxTokens };
 export const validationOptions = { maxErrors: LIMITS.validationErrors };
 export const executionOptions = { maxCoercionErrors: LIMITS.validationErrors };
 
-/** The rules that a document must pass before anything of it runs. */
+/** The rules that a document must pass before anything of it runs. The parser counts its tokens. */
 export function createLimitRules(): ValidationRule[] {
-  const armor = new ApolloArmor({
-    maxDepth: { n: LIMITS.depth, ...refusedAs('The document is nested more deeply than is allowed.') },
-    maxAliases: { n: LIMITS.aliases, allowList: [], ...refusedAs('The document has more aliases than are allowed.') },
-    maxDirectives: { n: LIMITS.directives, ...refusedAs('The document has more directives than are allowed.') },
-    costLimit: { enabled: false },
-    // The parser counts tokens, and Apollo hides suggestions.
-    maxTokens: { enabled: false },
-    blockFieldSuggestion: { enabled: false },
-  }).protect();
-  return [...armor.validationRules, knownOperationType, oneCredentialField];
+  return [
+    maxDepthRule({ n: LIMITS.depth, ...refusedAs('The document is nested more deeply than is allowed.') }),
+    maxAliasesRule({ n: LIMITS.aliases, allowList: [], ...refusedAs('The document has more aliases than are allowed.') }),
+    maxDirectivesRule({ n: LIMITS.directives, ...refusedAs('The document has more directives than are allowed.') }),
+    knownOperationType,
+    oneCredentialField,
+  ];
 }
 
 /** The armor's own message begins with "Syntax Error", which a document over a limit does not have. */

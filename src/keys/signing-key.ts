@@ -1,7 +1,11 @@
 import { createPrivateKey, sign, type JsonWebKey } from 'node:crypto';
 import { promisify } from 'node:util';
 
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type CryptoKey, type JWK } from 'jose';
+import type { CryptoKey, JWK } from 'jose';
+import { calculateJwkThumbprint } from 'jose/jwk/thumbprint';
+import { exportJWK } from 'jose/key/export';
+import { generateKeyPair } from 'jose/key/generate/keypair';
+import { importJWK } from 'jose/key/import';
 
 import { seal, unseal } from '../crypto/seal.js';
 import type { SecretRing } from '../crypto/secret-ring.js';

@@ -1,6 +1,8 @@
 import { hash, randomUUID } from 'node:crypto';
 
-import { errors as joseErrors, jwtVerify, type CryptoKey, type JWTHeaderParameters } from 'jose';
+import type { CryptoKey, JWTHeaderParameters } from 'jose';
+import * as joseErrors from 'jose/errors';
+import { jwtVerify } from 'jose/jwt/verify';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 
