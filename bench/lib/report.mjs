@@ -54,7 +54,7 @@ export async function report({ plan, rows, throughput, capacity, postgresVersion
     `- Node ${process.versions.node}; PostgreSQL ${postgresVersion} with ${pairs(postgresSettings)}, everything else as it comes, fsync included`,
     `- Latchkey with \`NODE_ENV=production\`, \`DATABASE_URL\`, \`LATCHKEY_SECRETS\`, ${pairs(latchkeySettings)}; the refresh rows also with \`LATCHKEY_REFRESH_GRACE_SECONDS=0\`, so that every refresh rotates; the row of cached tokens with \`LATCHKEY_TOKEN_CACHE_ENTRIES=100000\``,
     `- ${peers.map((name) => `${name} ${dependencies[name]}`).join(', ')}`,
-    `- ${plan.throughput.callers} callers, ${plan.throughput.rounds} rounds of ${plan.throughput.seconds} s for the first seven rows; memory: ${plan.memory.revocations.rounds} of revocations (${plan.memory.revocations.seconds} s of load) and ${plan.memory.tokenCache.rounds} of tokens, each with servers of their own; every answer is compared with the right one`,
+    `- ${plan.throughput.callers} callers, ${roundsOf(plan.throughput)} of ${plan.throughput.seconds} s for the first seven rows; memory: ${roundsOf(plan.revocations)} with revocations (${plan.revocations.firstWarmupSeconds} s of load) and ${roundsOf(plan.tokenCache)} with tokens, each with servers of its own; every answer is compared with the right one`,
     '',
   ];
   const text = lines.join('\n');
@@ -140,6 +140,8 @@ function spreadOf({ lowest, highest, unit }) {
   const [from, to] = [lowest, highest].map((end) => (unit === undefined ? end.toFixed(2) : figure(end)));
   return withUnit(`${from} to ${to}`, unit);
 }
+
+const roundsOf = ({ rounds }) => `${rounds} ${rounds === 1 ? 'round' : 'rounds'}`;
 
 const withUnit = (text, unit) => (unit === undefined ? text : `${text} ${unit}`);
 

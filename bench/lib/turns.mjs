@@ -3,13 +3,15 @@ export const around = (baseline, others) => others.flatMap((other, index) => (in
 
 /**
  * Measures one after the other, in an order in which whatever is compared stands beside its partner; a name may come more than once. Every other round goes
- * the other way, so that neither of two neighbours is always the first.
+ * the other way, so that neither of two neighbours is always the first. `begin` and `finish` stand around each round, for what a round has of its own.
  */
-export async function takeTurns({ order, rounds, measure }) {
+export async function takeTurns({ order, rounds, measure, begin, finish }) {
   const results = order.map(() => []);
   const slots = [...order.keys()];
   for (let round = 0; round < rounds; round += 1) {
+    await begin?.(round);
     for (const slot of round % 2 === 0 ? slots : slots.toReversed()) results[slot].push(await measure(order[slot], round));
+    await finish?.(round);
   }
   return {
     /** Every result of one name. */

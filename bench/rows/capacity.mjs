@@ -11,23 +11,23 @@ const STATEMENTS = [
 ];
 
 /** What one PostgreSQL carries, in statements and in rows: for docs/scaling.md, which has no aim to meet. */
-export async function measureCapacity({ plan, postgres, databases, say }) {
-  const bytesOf = async (database, counted, ...tables) => {
+export async function measureCapacity({ plan, database, sessions, revocations, say }) {
+  const bytesOf = async ({ query }, counted, ...tables) => {
     const sum = tables.map((table) => `pg_total_relation_size('${table}')`).join(' + ');
-    const [{ bytes }] = await postgres.query(database, `SELECT ((${sum})::float8 / (SELECT count(*) FROM ${counted})) AS bytes`);
+    const [{ bytes }] = await query(`SELECT ((${sum})::float8 / (SELECT count(*) FROM ${counted})) AS bytes`);
     return Math.round(bytes);
   };
   // Of tables that have just been filled: what is updated leaves gaps.
   const tableRows = [
     {
       name: 'user, with password hash and one role',
-      bytes: await bytesOf('latchkey', 'user_account', 'user_account', 'credential', 'user_role'),
+      bytes: await bytesOf(database, 'user_account', 'user_account', 'credential', 'user_role'),
     },
-    { name: 'session', bytes: await bytesOf(databases.sessions, 'session', 'session') },
-    { name: 'live revocation', bytes: await bytesOf(databases.revocations, 'revocation', 'revocation') },
+    { name: 'session', bytes: await bytesOf(sessions, 'session', 'session') },
+    { name: 'live revocation', bytes: await bytesOf(revocations, 'revocation', 'revocation') },
   ];
-  await postgres.query(databases.sessions, 'CHECKPOINT');
-  const peer = await startPeer('statements', { DATABASE_URL: postgres.urlOf(databases.sessions), POOL_MAX: String(POOL_MAX) });
+  await sessions.query('CHECKPOINT');
+  const peer = await startPeer('statements', { DATABASE_URL: sessions.url, POOL_MAX: String(POOL_MAX) });
   const statements = [];
   for (const { kind, name, callers } of STATEMENTS) {
     const { perSecond, walBytes } = await answer(peer.child, { kind, callers, ...plan.capacity });
@@ -35,6 +35,6 @@ export async function measureCapacity({ plan, postgres, databases, say }) {
     statements.push({ name, perSecond, walBytes });
   }
   await end(peer.child);
-  tableRows.push({ name: 'audit event', bytes: await bytesOf(databases.sessions, 'audit_event', 'audit_event') });
+  tableRows.push({ name: 'audit event', bytes: await bytesOf(sessions, 'audit_event', 'audit_event') });
   return { statements, tableRows };
 }

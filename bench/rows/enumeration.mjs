@@ -1,8 +1,7 @@
 import { randomInt } from 'node:crypto';
 
 import { figure, median, ratiosOf } from '../lib/figures.mjs';
-import { documents, environmentFor } from '../lib/latchkey.mjs';
-import { end, startPeer } from '../lib/processes.mjs';
+import { documents } from '../lib/latchkey.mjs';
 
 const WRONG = 'a password that nobody has';
 const SET_DISABLED = 'UPDATE user_account SET disabled = $2 WHERE email = ANY ($1)';
@@ -11,13 +10,13 @@ const SET_DISABLED = 'UPDATE user_account SET disabled = $2 WHERE email = ANY ($
  * Whether the time of a refused login tells who has an account (ASVS 6.3.8): an unknown address, a wrong password and a disabled account, in turn, one
  * caller at a time, each from a network of its own so that nobody is throttled.
  */
-export async function measureEnumeration({ plan, query, databaseUrl, accounts, say }) {
-  const { child, origin } = await startPeer('latchkey', environmentFor(databaseUrl));
+export async function measureEnumeration({ plan, database, latchkey, accounts, say }) {
+  const { origin } = latchkey;
   const { rounds, samples, warmup } = plan.enumeration;
   const person = (index) => `person${accounts.count - 1 - index}@example.com`;
   const all = warmup + rounds * samples;
   const disabled = Array.from({ length: all }, (_, index) => person(all + index));
-  await query(SET_DISABLED, [disabled, true]);
+  await database.query(SET_DISABLED, [disabled, true]);
   const identifiers = {
     unknown: (index) => `nobody${index}@example.com`,
     wrong: person,
@@ -33,8 +32,7 @@ export async function measureEnumeration({ plan, query, databaseUrl, accounts, s
       if (index >= warmup) times[kind].push(took);
     }
   }
-  await query(SET_DISABLED, [disabled, false]);
-  await end(child);
+  await database.query(SET_DISABLED, [disabled, false]);
 
   const mediansOf = (kind) =>
     Array.from({ length: rounds }, (_, round) => median(times[kind].slice(round * samples, (round + 1) * samples)));

@@ -1,11 +1,10 @@
-import { ARGON2, documents, environmentFor, PASSWORD } from '../lib/latchkey.mjs';
+import { ARGON2, documents, PASSWORD } from '../lib/latchkey.mjs';
 import { figure, median, ratiosOf } from '../lib/figures.mjs';
 import { startLoad } from '../lib/load.mjs';
 import { answer, end, startPeer } from '../lib/processes.mjs';
 
 /** Logins beside bare argon2, and what a flood of them does to everyone else. */
-export async function measureLogins({ plan, load, databaseUrl, accounts, hash, viewerCalls, say }) {
-  const latchkey = await startPeer('latchkey', environmentFor(databaseUrl));
+export async function measureLogins({ plan, load, database, latchkey, accounts, hash, say }) {
   const loop = await startPeer('argon2-loop');
   const { origin } = latchkey;
   const login = { kind: 'login', origin, accounts: { ...accounts, password: PASSWORD }, document: documents.login };
@@ -22,7 +21,7 @@ export async function measureLogins({ plan, load, databaseUrl, accounts, hash, v
     say(`round ${round} of ${rounds}: ${figure(logins.at(-1))} logins/s, ${figure(bare.at(-1))} hashes/s bare`);
   }
 
-  const calls = await viewerCalls(origin);
+  const calls = await database.viewerCalls(origin);
   const flood = plan.flood;
   const calm = [];
   const flooded = [];
@@ -36,7 +35,7 @@ export async function measureLogins({ plan, load, databaseUrl, accounts, hash, v
     await flooding;
     say(`round ${round} of ${flood.rounds}: p99 ${figure(calm.at(-1))} ms calm, ${figure(flooded.at(-1))} ms flooded`);
   }
-  await Promise.all([floodLoad.end(), end(latchkey.child), end(loop.child)]);
+  await Promise.all([floodLoad.end(), end(loop.child)]);
 
   return [
     {
@@ -51,7 +50,7 @@ export async function measureLogins({ plan, load, databaseUrl, accounts, hash, v
       ...ratiosOf(flooded, calm),
       atMost: 5,
       detail: `${figure(median(flooded))} ms : ${figure(median(calm))} ms`,
-      meaning: 'what everyone else feels when 200 callers log in at once (p99)',
+      meaning: `what everyone else feels when ${flood.callers} callers log in at once (p99)`,
     },
   ];
 }

@@ -8,12 +8,12 @@ const strict = { LATCHKEY_REFRESH_GRACE_SECONDS: '0' };
 const BARE = 'bare';
 
 /** Refreshes beside the bare statement, and as the table of sessions grows. */
-export async function measureRefreshes({ plan, load, tables, bareSessions, say }) {
-  const servers = new Map();
-  for (const { size, databaseUrl, tokens } of tables) {
-    servers.set(size, { tokens, peer: await startPeer('latchkey', environmentFor(databaseUrl, strict)) });
-  }
-  const loop = await startPeer('rotation-loop', { DATABASE_URL: tables[0].databaseUrl, POOL_MAX: String(POOL_MAX) });
+export async function measureRefreshes({ plan, load, tables, say }) {
+  const started = tables.map(async ({ size, database, tokens }) => {
+    return [size, { tokens, peer: await startPeer('latchkey', environmentFor(database.url, strict)) }];
+  });
+  const servers = new Map(await Promise.all(started));
+  const loop = await startPeer('rotation-loop', { DATABASE_URL: tables[0].database.url, POOL_MAX: String(POOL_MAX) });
   const [smallest, ...larger] = tables.map(({ size }) => size);
   const { rounds, callers, firstWarmupSeconds, seconds } = plan.refresh;
   const warmed = new Set();
@@ -25,7 +25,7 @@ export async function measureRefreshes({ plan, load, tables, bareSessions, say }
       warmed.add(name);
       const job = { callers, warmupSeconds: isFirst ? firstWarmupSeconds : plan.refresh.warmupSeconds, seconds };
       if (name === BARE) {
-        const { perSecond } = await answer(loop.child, { ...job, ...(isFirst ? { sessions: bareSessions } : {}) });
+        const { perSecond } = await answer(loop.child, { ...job, ...(isFirst ? { sessions: tables[0].bareSessions } : {}) });
         say(`round ${round + 1} of ${rounds}: ${figure(perSecond)}/s bare`);
         return perSecond;
       }

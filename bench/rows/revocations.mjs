@@ -4,60 +4,57 @@ import { end, startPeer } from '../lib/processes.mjs';
 import { around, takeTurns } from '../lib/turns.mjs';
 import { COLLECTABLE, growthOf, memoryOf } from './memory.mjs';
 
-/** `viewer { id }` as live revocations grow. */
+/**
+ * What live revocations take of the rate of `viewer { id }`, and of memory. Each round has servers of its own, one for each size, which all have done the same
+ * work when the smallest and the largest tell what they hold; then they take turns.
+ */
 export async function measureRevocations({ plan, load, tables, say }) {
+  const { rounds, callers, firstWarmupSeconds, warmupSeconds, seconds } = plan.revocations;
+  const [smallest, ...larger] = tables.map(({ size }) => size);
+  const largest = larger.at(-1);
+  const held = { [smallest]: [], [largest]: [] };
   const servers = new Map();
-  for (const { size, databaseUrl, viewerCalls } of tables) {
-    say(`starting with ${figure(size)} revocations`);
-    const peer = await startPeer('latchkey', environmentFor(databaseUrl));
-    servers.set(size, { origin: peer.origin, child: peer.child, calls: await viewerCalls(peer.origin) });
-  }
-  const [smallest, ...larger] = servers.keys();
-  const { rounds, callers, warmupSeconds, seconds } = plan.revocations;
   const turns = await takeTurns({
     order: around(smallest, larger),
     rounds,
+    async begin(round) {
+      const peers = await Promise.all(tables.map(({ database }) => startPeer('latchkey', environmentFor(database.url), COLLECTABLE)));
+      for (const [index, { size, database }] of tables.entries()) {
+        const peer = peers[index];
+        const job = { kind: 'repeat', origin: peer.origin, calls: await database.viewerCalls(peer.origin), callers };
+        await load.run({ ...job, seconds: firstWarmupSeconds });
+        held[size]?.push(await memoryOf(peer));
+        servers.set(size, { peer, job });
+      }
+      const shown = [smallest, largest].map((size) => `${figure(held[size].at(-1).resident)} MiB with ${figure(size)} revocations`);
+      say(`round ${round + 1} of ${rounds}: ${shown.join(', ')}`);
+    },
     async measure(size, round) {
-      const { origin, calls } = servers.get(size);
-      const { perSecond } = await load.run({ kind: 'repeat', origin, calls, callers, warmupSeconds, seconds });
+      const { perSecond } = await load.run({ ...servers.get(size).job, warmupSeconds, seconds });
       say(`round ${round + 1} of ${rounds}: ${figure(perSecond)}/s with ${figure(size)} revocations`);
       return perSecond;
     },
+    async finish() {
+      await Promise.all([...servers.values()].map(({ peer }) => end(peer.child)));
+    },
   });
-  await Promise.all([...servers.values()].map(({ child }) => end(child)));
 
-  return larger.map((size) => {
-    const [ours, theirs] = turns.beside(size, smallest);
-    return {
-      row: `growth: ${figure(size)} revocations`,
-      ...ratiosOf(ours, theirs),
-      atLeast: 0.9,
-      detail: `${figure(median(ours))}/s : ${figure(median(theirs))}/s`,
-      meaning: `\`viewer { id }\` with so many live revocations, against ${figure(smallest)}`,
-    };
-  });
-}
-
-/** What live revocations take of memory: in each round two servers of its own, which do the same work. */
-export async function measureRevocationMemory({ plan, load, tables, say }) {
-  const { rounds, seconds } = plan.memory.revocations;
-  const known = new Map(tables.map(({ size }) => [size, []]));
-  for (let round = 0; round < rounds; round += 1) {
-    for (const { size, databaseUrl, viewerCalls } of tables) {
-      const peer = await startPeer('latchkey', environmentFor(databaseUrl), COLLECTABLE);
-      const calls = await viewerCalls(peer.origin);
-      await load.run({ kind: 'repeat', origin: peer.origin, calls, callers: plan.revocations.callers, seconds });
-      known.get(size).push(await memoryOf(peer));
-      await end(peer.child);
-      say(`round ${round + 1} of ${rounds}: ${figure(known.get(size).at(-1).resident)} MiB with ${figure(size)} revocations`);
-    }
-  }
-  const [small, large] = known.values();
   return [
+    ...larger.map((size) => {
+      const [ours, theirs] = turns.beside(size, smallest);
+      return {
+        row: `growth: ${figure(size)} revocations`,
+        ...ratiosOf(ours, theirs),
+        atLeast: 0.9,
+        detail: `${figure(median(ours))}/s : ${figure(median(theirs))}/s`,
+        meaning: `\`viewer { id }\` with so many live revocations, against ${figure(smallest)}`,
+      };
+    }),
     {
       row: 'memory: 10⁶ revocations',
-      ...growthOf(large, small),
-      meaning: 'what is resident beyond a server that knows ten, both after the same load and a collection',
+      ...growthOf(held[largest], held[smallest]),
+      meaning:
+        'what is resident beyond a server that knows ten, both after the same load, a collection, and without the room that only traffic needs',
     },
   ];
 }

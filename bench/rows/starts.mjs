@@ -10,14 +10,14 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const PATIENCE_MS = 30_000;
 
 /** From `node dist/main.js` to the first answer, the database being ready. */
-export async function measureStarts({ plan, databaseUrl, say }) {
+export async function measureStarts({ plan, database, say }) {
   const latchkey = [];
   const alone = [];
   // The first of each reads its files from the disk.
   for (let round = 0; round <= plan.starts; round += 1) {
     const times = [
       await timeStart('peers/fastify-alone.mjs', { PORT: String(await freePort()) }),
-      await timeStart('dist/main.js', environmentFor(databaseUrl, { PORT: String(await freePort()) }), root),
+      await timeStart('dist/main.js', environmentFor(database.url, { PORT: String(await freePort()) }), root),
     ];
     say(`${round === 0 ? 'first' : `round ${round} of ${plan.starts}`}: latchkey ${figure(times[1])} ms, fastify ${figure(times[0])} ms`);
     if (round === 0) continue;

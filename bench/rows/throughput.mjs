@@ -57,34 +57,36 @@ const ORDER = [
   'profile-by-hand',
 ];
 
+const BETTER_AUTH = 'better_auth';
 const SESSIONS = 32;
 const PROFILE_SESSIONS = 3;
 
-/** `viewer { id }` and the profile beside their peers, in rounds that take turns. */
-export async function measureThroughput({ plan, load, postgres, databaseUrl, say }) {
-  const query = (sql, parameters) => postgres.query('latchkey', sql, parameters);
-  const latchkey = await startPeer('latchkey', environmentFor(databaseUrl));
-  const tokens = await signIn(latchkey.origin, await insertSessions(query, SESSIONS, true));
-  const logging = await startPeer('latchkey', environmentFor(databaseUrl, { LATCHKEY_LOG_LEVEL: 'info' }), { isLogKept: true });
-  const loggedTokens = await signIn(logging.origin, await insertSessions(query, SESSIONS, true));
+/** The servers that are compared, and what each is asked; every one has given a right answer. */
+export async function startContestants({ postgres, database }) {
+  const { query, url } = database;
+  await postgres.query('postgres', `CREATE DATABASE ${BETTER_AUTH}`);
+  const others = ['express-jsonwebtoken', 'apollo-jose', 'apollo-session', 'better-auth', 'mercurius-jit', 'profile-by-hand'];
+  const [latchkey, logging, ...peers] = await Promise.all([
+    startPeer('latchkey', environmentFor(url)),
+    startPeer('latchkey', environmentFor(url, { LATCHKEY_LOG_LEVEL: 'info' }), { isLogKept: true }),
+    ...others.map((name) => startPeer(name, { DATABASE_URL: name === 'better-auth' ? postgres.urlOf(BETTER_AUTH) : url })),
+  ]);
   const someone = await insertProfile(query);
-  const profileTokens = await signIn(latchkey.origin, someone);
-
+  const callsBy = async (sessions, document, { origin }) => (await signIn(origin, sessions)).map((token) => graphqlCall(document, token));
+  const viewerBy = async (peer) => callsBy(await insertSessions(query, SESSIONS, true), documents.viewer, peer);
   const contestants = {
     public: { peer: latchkey, calls: [graphqlCall(documents.publicViewer)] },
-    viewer: { peer: latchkey, calls: tokens.map((token) => graphqlCall(documents.viewer, token)) },
-    [LOGGED]: { peer: logging, calls: loggedTokens.map((token) => graphqlCall(documents.viewer, token)) },
-    profile: { peer: latchkey, calls: profileTokens.map((token) => graphqlCall(documents.profile, token)) },
+    viewer: { peer: latchkey, calls: await viewerBy(latchkey) },
+    [LOGGED]: { peer: logging, calls: await viewerBy(logging) },
+    profile: { peer: latchkey, calls: await callsBy(someone, documents.profile, latchkey) },
+    ...Object.fromEntries(others.map((name, index) => [name, { peer: peers[index], calls: callsOf(name, peers[index].tokens, someone) }])),
   };
-  const peers = [latchkey, logging];
-  for (const name of ['express-jsonwebtoken', 'apollo-jose', 'apollo-session', 'better-auth', 'mercurius-jit', 'profile-by-hand']) {
-    say(`starting ${name}`);
-    const peer = await startPeer(name, { DATABASE_URL: name === 'better-auth' ? postgres.urlOf('better_auth') : databaseUrl });
-    peers.push(peer);
-    contestants[name] = { peer, calls: callsOf(name, peer.tokens, someone) };
-  }
   for (const [name, contestant] of Object.entries(contestants)) await expectFirstAnswers(name, contestant);
+  return contestants;
+}
 
+/** `viewer { id }` and the profile beside their peers, in rounds that take turns. The servers end with it. */
+export async function measureThroughput({ plan, load, contestants, say }) {
   const { rounds, callers, firstWarmupSeconds, warmupSeconds, seconds } = plan.throughput;
   const warmed = new Set();
   const turns = await takeTurns({
@@ -100,7 +102,7 @@ export async function measureThroughput({ plan, load, postgres, databaseUrl, say
       return { ...result, cpu: ((await cpuOf(peer)) - cpuBefore) / result.answered };
     },
   });
-  await Promise.all(peers.map(({ child }) => end(child)));
+  await Promise.all(Object.values(contestants).map(({ peer }) => end(peer.child)));
 
   const ratesBeside = (...pair) => turns.beside(...pair).map((results) => results.map(({ perSecond }) => perSecond));
   return {
