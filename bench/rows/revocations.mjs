@@ -5,14 +5,14 @@ import { around, takeTurns } from '../lib/turns.mjs';
 import { COLLECTABLE, growthOf, memoryOf } from './memory.mjs';
 
 /**
- * What live revocations take of the rate of `viewer { id }`, and of memory. Each round has servers of its own, one for each size, which all have done the same
- * work when the smallest and the largest tell what they hold; then they take turns.
+ * What live revocations take of the rate of `viewer { id }`, and of memory. Each round has servers of its own, one for each size, which all do the same work,
+ * and tell what they hold; then they take turns.
  */
 export async function measureRevocations({ plan, load, tables, say }) {
   const { rounds, callers, firstWarmupSeconds, warmupSeconds, seconds } = plan.revocations;
-  const [smallest, ...larger] = tables.map(({ size }) => size);
-  const largest = larger.at(-1);
-  const held = { [smallest]: [], [largest]: [] };
+  const sizes = tables.map(({ size }) => size);
+  const [smallest, ...larger] = sizes;
+  const held = new Map(sizes.map((size) => [size, []]));
   const servers = new Map();
   const turns = await takeTurns({
     order: around(smallest, larger),
@@ -23,11 +23,11 @@ export async function measureRevocations({ plan, load, tables, say }) {
         const peer = peers[index];
         const job = { kind: 'repeat', origin: peer.origin, calls: await database.viewerCalls(peer.origin), callers };
         await load.run({ ...job, seconds: firstWarmupSeconds });
-        held[size]?.push(await memoryOf(peer));
+        held.get(size).push(await memoryOf(peer));
         servers.set(size, { peer, job });
       }
-      const shown = [smallest, largest].map((size) => `${figure(held[size].at(-1).resident)} MiB with ${figure(size)} revocations`);
-      say(`round ${round + 1} of ${rounds}: ${shown.join(', ')}`);
+      const shown = sizes.map((size) => `${figure(held.get(size).at(-1).resident)} MiB with ${figure(size)}`);
+      say(`round ${round + 1} of ${rounds}: ${shown.join(', ')} revocations`);
     },
     async measure(size, round) {
       const { perSecond } = await load.run({ ...servers.get(size).job, warmupSeconds, seconds });
@@ -52,7 +52,7 @@ export async function measureRevocations({ plan, load, tables, say }) {
     }),
     {
       row: 'memory: 10⁶ revocations',
-      ...growthOf(held[largest], held[smallest]),
+      ...growthOf(held.get(larger.at(-1)), held.get(smallest)),
       meaning:
         'what is resident beyond a server that knows ten, both after the same load, a collection, and without the room that only traffic needs',
     },
