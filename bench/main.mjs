@@ -1,5 +1,5 @@
 // `npm run bench`: sees to it that the bench's packages and the build are there, and runs. `--quick` gives the same table in less than two minutes, and
-// `--only throughput,login,refresh,growth,memory,start` some of it; both leave RESULTS.md as it is.
+// `--only throughput,login,refresh,growth,memory,start` some of it (`growth` and `memory` come together for revocations); both leave RESULTS.md as it is.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import process from 'node:process';

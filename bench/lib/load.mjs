@@ -2,7 +2,7 @@ import { answer, end, start } from './processes.mjs';
 
 /** A process that makes load, on a core of its own. */
 export async function startLoad() {
-  const child = start('load', 'lib/load-worker.mjs');
+  const child = start('lib/load-worker.mjs', { role: 'load' });
   await answer(child);
   return {
     /**

@@ -1,4 +1,4 @@
-/** How long and how often: the full run is for RESULTS.md, the quick one for a first look. */
+/** How long and how often: the full run is for RESULTS.md, the quick one for a first look, and without what only docs/scaling.md reckons with (`capacity`). */
 export const plans = {
   full: {
     name: 'full',

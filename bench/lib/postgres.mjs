@@ -72,8 +72,12 @@ export async function startPostgres() {
 
   /** Leaves it the core that it is measured on, as everything is filled: what backends are to come inherit it. */
   const pinDown = async () => {
+    pin('postgres', [child.pid]);
     const backends = await query('postgres', 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
-    pin('postgres', [child.pid, ...backends.map(({ pid }) => pid)]);
+    pin(
+      'postgres',
+      backends.map(({ pid }) => pid),
+    );
   };
 
   const stop = async () => {

@@ -40,15 +40,20 @@ export function describeCores() {
 export function pin(role, pids) {
   if (cores === undefined) return;
   for (const pid of pids) {
-    const { status, stderr } = spawnSync('taskset', ['-apc', cores[role], String(pid)], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync('taskset', ['-apc', cores[role], String(pid)], {
+      encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C' },
+    });
     if (status !== 0 && !stderr.includes('No such process')) throw new Error(`Process ${pid} could not be pinned: ${stderr}`);
   }
 }
 
 const running = new Set();
+let isOver = false;
 
-/** Ends every child that was started here and still runs. */
+/** Ends every child that was started here and still runs; none is started any more. */
 export async function endAll() {
+  isOver = true;
   await Promise.all([...running].map(end));
 }
 
@@ -64,7 +69,8 @@ export async function end(child) {
 /**
  * Starts a Node program, on the core of a role if one is given, with a channel to talk through. What it prints is read here, or goes to a file while it runs.
  */
-export function start(role, file, { env = {}, nodeArgs = [], cwd = bench, isLogKept = false } = {}) {
+export function start(file, { role, env = {}, nodeArgs = [], cwd = bench, isLogKept = false } = {}) {
+  if (isOver) throw new Error(`The bench is over: ${file} is not started.`);
   const command = [process.execPath, ...nodeArgs, file];
   const [program, ...args] = role === undefined || cores === undefined ? command : ['taskset', '-c', cores[role], ...command];
   const folder = isLogKept ? mkdtempSync(join(tmpdir(), 'latchkey-bench-log-')) : undefined;
@@ -116,7 +122,7 @@ export async function cpuOf(peer) {
 
 /** Starts a peer wherever there is room, waits until it listens, and gives it the core of the servers. */
 export async function startPeer(name, env, options) {
-  const child = start(undefined, `peers/${name}.mjs`, { env, ...options });
+  const child = start(`peers/${name}.mjs`, { env, ...options });
   const { port, tokens } = await answer(child);
   pin('server', [child.pid]);
   return { child, origin: `http://127.0.0.1:${port}`, tokens };

@@ -30,6 +30,7 @@ const server = await createServer(loadConfig(process.env), { resolvers: [new Pub
 process.on('message', (message) => {
   if (message !== 'memory') return;
   globalThis.gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  // Finalizers run in between, and let go of more.
   setTimeout(() => {
     globalThis.gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
     const { rss, heapUsed, arrayBuffers } = process.memoryUsage();

@@ -1,5 +1,5 @@
 // The statements that Latchkey writes with, prepared and sent through pg, over a table of sessions: what a PostgreSQL carries of each.
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import process from 'node:process';
 
 import pg from 'pg';
@@ -21,8 +21,11 @@ const store = createSessionStore({ query }, { revocationLifetimeSeconds: 900 });
 const sessions = await query(
   'SELECT id, generation, current_hash AS hash FROM session WHERE revoked_at IS NULL ORDER BY ctid LIMIT 200000',
 );
+// As sessions have them (UUIDv7), and more than are begun: each is the last of the index when it comes.
+const newIds = await query('SELECT uuidv7() AS id FROM generate_series(1, 200000)');
 const users = await query('SELECT user_id AS "userId", password_hash AS "passwordHash" FROM credential');
 let taken = 0;
+let idsTaken = 0;
 
 /** What is done once, and how many it counts for. */
 const kinds = {
@@ -32,7 +35,7 @@ const kinds = {
   },
   async begin() {
     const begun = await store.insert({
-      id: randomUUID(),
+      id: newIds[idsTaken++].id,
       ...users[taken++ % users.length],
       currentHash: randomBytes(32),
       secretId: 1,

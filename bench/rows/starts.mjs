@@ -37,7 +37,7 @@ export async function measureStarts({ plan, database, say }) {
 
 async function timeStart(file, env, cwd) {
   const begun = performance.now();
-  const child = start('server', file, { env, cwd });
+  const child = start(file, { role: 'server', env, cwd });
   while (!(await isReady(env.PORT))) {
     if (child.exitCode !== null || performance.now() - begun > PATIENCE_MS) throw new Error(`${file} did not start:\n${child.output}`);
     await pause(2);

@@ -1,4 +1,4 @@
-import { documents, environmentFor, insertSessions, signIn } from '../lib/latchkey.mjs';
+import { documents, environmentFor, graphqlCall, insertSessions, signIn } from '../lib/latchkey.mjs';
 import { figure, median, ratiosOf } from '../lib/figures.mjs';
 import { cpuOf, end, startPeer } from '../lib/processes.mjs';
 import { around, takeTurns } from '../lib/turns.mjs';
@@ -58,7 +58,6 @@ const ORDER = [
 ];
 
 const BETTER_AUTH = 'better_auth';
-const SESSIONS = 32;
 const PROFILE_SESSIONS = 3;
 
 /** The servers that are compared, and what each is asked; every one has given a right answer. */
@@ -72,13 +71,12 @@ export async function startContestants({ postgres, database }) {
     ...others.map((name) => startPeer(name, { DATABASE_URL: name === 'better-auth' ? postgres.urlOf(BETTER_AUTH) : url })),
   ]);
   const someone = await insertProfile(query);
-  const callsBy = async (sessions, document, { origin }) => (await signIn(origin, sessions)).map((token) => graphqlCall(document, token));
-  const viewerBy = async (peer) => callsBy(await insertSessions(query, SESSIONS, true), documents.viewer, peer);
+  const profileTokens = await signIn(latchkey.origin, someone);
   const contestants = {
     public: { peer: latchkey, calls: [graphqlCall(documents.publicViewer)] },
-    viewer: { peer: latchkey, calls: await viewerBy(latchkey) },
-    [LOGGED]: { peer: logging, calls: await viewerBy(logging) },
-    profile: { peer: latchkey, calls: await callsBy(someone, documents.profile, latchkey) },
+    viewer: { peer: latchkey, calls: await database.viewerCalls(latchkey.origin) },
+    [LOGGED]: { peer: logging, calls: await database.viewerCalls(logging.origin) },
+    profile: { peer: latchkey, calls: profileTokens.map((token) => graphqlCall(documents.profile, token)) },
     ...Object.fromEntries(others.map((name, index) => [name, { peer: peers[index], calls: callsOf(name, peers[index].tokens, someone) }])),
   };
   for (const [name, contestant] of Object.entries(contestants)) await expectFirstAnswers(name, contestant);
@@ -102,7 +100,7 @@ export async function measureThroughput({ plan, load, contestants, say }) {
       return { ...result, cpu: ((await cpuOf(peer)) - cpuBefore) / result.answered };
     },
   });
-  await Promise.all(Object.values(contestants).map(({ peer }) => end(peer.child)));
+  await Promise.all([...new Set(Object.values(contestants).map(({ peer }) => peer))].map(({ child }) => end(child)));
 
   const ratesBeside = (...pair) => turns.beside(...pair).map((results) => results.map(({ perSecond }) => perSecond));
   return {
@@ -155,15 +153,9 @@ function callsOf(name, tokens, profileSessions) {
   }
 }
 
-const bearer = (token) => (token === undefined ? {} : { authorization: `Bearer ${token}` });
-
 function get(path, token) {
-  return { request: { method: 'GET', path, headers: { accept: 'application/json', ...bearer(token) } } };
-}
-
-function graphqlCall(query, token) {
-  const headers = { 'content-type': 'application/json', accept: 'application/json', ...bearer(token) };
-  return { request: { method: 'POST', path: '/graphql', headers, body: JSON.stringify({ query }) } };
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return { request: { method: 'GET', path, headers: { accept: 'application/json', ...authorization } } };
 }
 
 /** Asks once for each call, looks at the answer, and makes it what the load must be answered with. */
