@@ -16,13 +16,13 @@ export const plans = {
   quick: {
     name: 'quick',
     watchdogMinutes: 10,
-    throughput: { rounds: 1, callers: 32, firstWarmupSeconds: 0.4, warmupSeconds: 0.2, seconds: 0.5 },
+    throughput: { rounds: 1, callers: 32, firstWarmupSeconds: 0.3, warmupSeconds: 0.1, seconds: 0.5 },
     login: { rounds: 1, callers: 16, firstWarmupSeconds: 0.3, warmupSeconds: 0.3, seconds: 1.2 },
-    flood: { rounds: 1, rate: 200, callers: 50, warmupSeconds: 0.2, seconds: 1 },
-    enumeration: { warmup: 2, rounds: 1, samples: 10 },
+    flood: { rounds: 1, rate: 200, callers: 30, warmupSeconds: 0.2, seconds: 0.8 },
+    enumeration: { warmup: 2, rounds: 1, samples: 8 },
     refresh: { rounds: 1, callers: 32, firstWarmupSeconds: 0.6, warmupSeconds: 0.3, seconds: 0.6 },
     revocations: { rounds: 1, callers: 32, firstWarmupSeconds: 0.5, warmupSeconds: 0.2, seconds: 0.5 },
-    tokenCache: { rounds: 1, seconds: 1, tokens: 4000 },
+    tokenCache: { rounds: 1, seconds: 1, tokens: 2500 },
     starts: 1,
   },
 };
