@@ -26,7 +26,7 @@ const begun = performance.now();
 let topic = '';
 const say = (text) => console.log(`[${((performance.now() - begun) / 1000).toFixed(0).padStart(4)} s] ${topic}: ${text}`);
 
-/** The PostgreSQL of this run, or the promise of it. */
+/** The promise of the PostgreSQL of this run: it may be starting when everything is ended. */
 let starting;
 const clean = async () => {
   await endAll();

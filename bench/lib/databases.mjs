@@ -26,7 +26,7 @@ export async function prepareDatabases(postgres, accounts) {
     async create(name) {
       await postgres.query('postgres', `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`);
       const query = queryIn(name);
-      return { name, url: postgres.urlOf(name), query, viewerCalls: (origin) => viewerCalls(query, origin) };
+      return { url: postgres.urlOf(name), query, viewerCalls: (origin) => viewerCalls(query, origin) };
     },
   };
 }

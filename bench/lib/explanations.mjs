@@ -40,7 +40,7 @@ export const explanations = {
   'growth: 100,000 revocations': oneArray,
   'growth: 1,000,000 revocations': oneArray,
   'memory: 10⁶ revocations': ({ parts }) =>
-    `The table itself is one array: what is in arrays grew by ${mib(parts.arrays)} (medians of this run), and the heap of JavaScript by ${mib(parts.heap)}. The rest the C library keeps free after the rows were read, for whatever comes next: 30 to 65 MiB in trials, and half of that where it was told to give back more (MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ at 131072).`,
+    `The table itself is one array: what is in arrays grew by ${mib(parts.arrays)} (medians of this run), and the heap of JavaScript by ${mib(parts.heap)}. The rest the C library keeps free after the rows were read, for whatever comes next: 27 to 65 MiB in trials, and 1 to 24 where it was told to give back more (MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ at 131072).`,
   'memory: 10⁵ cached tokens': ({ parts }) =>
     `The heap of JavaScript grew by ${mib(parts.heap)} (the median of this run): claims as strings, the digest that is their key, and beside them the marks of 100,000 sessions that were seen, which are not the cache’s.`,
   start: () =>

@@ -133,10 +133,12 @@ export async function insertRevocations(query, count) {
   );
 }
 
+export const bearer = (token) => (token === undefined ? {} : { authorization: `Bearer ${token}` });
+
 export async function graphql(origin, query, { variables, token } = {}) {
   const response = await fetch(`${origin}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+    headers: { 'content-type': 'application/json', ...bearer(token) },
     body: JSON.stringify({ query, variables }),
   });
   const text = await response.text();
@@ -147,8 +149,7 @@ export async function graphql(origin, query, { variables, token } = {}) {
 
 /** What the load sends to a GraphQL server. */
 export function graphqlCall(query, token) {
-  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const headers = { 'content-type': 'application/json', accept: 'application/json', ...authorization };
+  const headers = { 'content-type': 'application/json', accept: 'application/json', ...bearer(token) };
   return { request: { method: 'POST', path: '/graphql', headers, body: JSON.stringify({ query }) } };
 }
 

@@ -1,4 +1,4 @@
-import { documents, environmentFor, graphqlCall, insertSessions, signIn } from '../lib/latchkey.mjs';
+import { bearer, documents, environmentFor, graphqlCall, insertSessions, signIn } from '../lib/latchkey.mjs';
 import { figure, median, ratiosOf } from '../lib/figures.mjs';
 import { cpuOf, end, startPeer } from '../lib/processes.mjs';
 import { around, takeTurns } from '../lib/turns.mjs';
@@ -154,8 +154,7 @@ function callsOf(name, tokens, profileSessions) {
 }
 
 function get(path, token) {
-  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return { request: { method: 'GET', path, headers: { accept: 'application/json', ...authorization } } };
+  return { request: { method: 'GET', path, headers: { accept: 'application/json', ...bearer(token) } } };
 }
 
 /** Asks once for each call, looks at the answer, and makes it what the load must be answered with. */
